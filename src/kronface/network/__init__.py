@@ -1,0 +1,1 @@
+"""The network of the paper: trunk, attribute branch, fusion, identity branch; built parts composed by keyword."""

@@ -1,0 +1,199 @@
+"""A trained network on disk: safetensors, a JSON configuration, a model card, and the fingerprint over them."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from kronface.errors import CheckpointError, ConfigError
+from kronface.files import write_bytes, write_json, write_text
+
+if TYPE_CHECKING:
+    from kronface.network.network import Network
+
+FORMAT = "kronface-network/1"
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+CALIBRATION = "calibration.json"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a user must know of a checkpoint and the weights do not say."""
+
+    training_data: str = "not stated"
+    licence: str = "not stated"
+    training: dict[str, Any] = field(default_factory=dict)
+    """Seed, passes, recipe and figures of the training run, as JSON values."""
+
+
+def fingerprint(network: "Network") -> str:
+    """SHA-256 (hexadecimal) over the weights' bytes, the architecture, the preprocessing and the attribute lists.
+
+    Embeddings of two fingerprints are never compared. The first 16 digits are what people are shown.
+    """
+    digest = hashlib.sha256()
+    described = {
+        "architecture": network.architecture,
+        "preprocessing": network.preprocessing,
+        "predicted": network.predicted,
+        "fused": network.fused,
+    }
+    digest.update(json.dumps(described, sort_keys=True).encode())
+    for name, tensor in sorted(_weights(network).items()):
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return digest.hexdigest()
+
+
+def save(network: "Network", folder: Path, *, card: ModelCard | None = None) -> str:
+    """Writes `model.safetensors`, `config.json` and `README.md` (the model card) to `folder`; returns the fingerprint.
+
+    Raises:
+        CheckpointError: the network was composed by hand, so that nothing says how to build it again.
+    """
+    if network.architecture is None:
+        raise CheckpointError("this network was composed by hand: only one made by variants.build can be saved")
+    card = card or ModelCard()
+    mark = fingerprint(network)
+    config = {
+        "format": FORMAT,
+        "fingerprint": mark,
+        "architecture": network.architecture,
+        "preprocessing": network.preprocessing,
+        "predicted": network.predicted,
+        "fused": network.fused,
+        "card": asdict(card),
+    }
+    write_bytes(folder / WEIGHTS, serialise(_weights(network), metadata={"format": "pt", "fingerprint": mark}))
+    write_text(folder / "README.md", _card_text(network, card, mark))
+    (folder / CALIBRATION).unlink(missing_ok=True)  # thresholds of other weights must not outlive them
+    write_json(folder / CONFIG, config)
+    return mark
+
+
+def load(folder: Path) -> "Network":
+    """Reads what `save` wrote; the weights are checked against the fingerprint.
+
+    Raises:
+        CheckpointError: the folder is missing, incomplete or damaged, or its weights belong to another network.
+    """
+    from kronface.network.variants import build
+
+    config = read_config(folder)
+    try:
+        preprocessing = config["preprocessing"]
+        network = build(
+            **config["architecture"],
+            predicted=config["predicted"],
+            fused=config["fused"],
+            size=preprocessing["size"],
+            mean=preprocessing["mean"],
+            std=preprocessing["std"],
+        )
+    except (KeyError, TypeError, ConfigError) as error:
+        raise CheckpointError(f"{folder / CONFIG} does not describe a network of this version: {error}") from error
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder / WEIGHTS} is missing: copy the whole checkpoint folder") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{folder / WEIGHTS} cannot be read ({error}): copy the checkpoint again") from error
+    check_shapes(network.state_dict(), weights, folder / WEIGHTS)
+    network.load_state_dict(weights)
+    if fingerprint(network) != config["fingerprint"]:
+        raise CheckpointError(f"{folder}: weights and configuration do not belong together: copy the checkpoint again")
+    return network.eval()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The checkpoint's `config.json`.
+
+    Raises:
+        CheckpointError: there is none, or it is of another format.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        inner = [name for name in ("best", "last") if (folder / name / CONFIG).is_file()]
+        hint = f"did you mean {folder / inner[0]}?" if inner else f"a checkpoint folder holds {CONFIG} and {WEIGHTS}"
+        raise CheckpointError(f"{folder} is not a checkpoint: {hint}")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): copy the checkpoint again") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not of the format {FORMAT}: it was written by another program or version")
+    return config
+
+
+def check_shapes(expected: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+    """Compares names and shapes of two state dicts.
+
+    Raises:
+        CheckpointError: naming the first tensor that is missing, left over, or of another shape.
+    """
+    for name, tensor in expected.items():
+        if name not in found:
+            raise CheckpointError(f"{path} belongs to another architecture: it has no {name}")
+        if found[name].shape != tensor.shape:
+            shapes = f"{tuple(found[name].shape)}, where {tuple(tensor.shape)} is needed"
+            raise CheckpointError(f"{path} belongs to another architecture or attribute list: {name} is {shapes}")
+    surplus = sorted(set(found) - set(expected))
+    if surplus:
+        raise CheckpointError(f"{path} belongs to another architecture: it also has {surplus[0]}")
+
+
+def _weights(network: "Network") -> dict[str, Tensor]:
+    # Channels-last convolutions are stored in the ordinary order: the bytes must not depend on the memory format.
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def _card_text(network: "Network", card: ModelCard, mark: str) -> str:
+    architecture = network.architecture or {}
+    rows = "\n".join(f"| {key.replace('_', ' ')} | {value} |" for key, value in architecture.items())
+    training = "\n".join(f"| {key.replace('_', ' ')} | {value} |" for key, value in card.training.items())
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    preprocessing = network.preprocessing
+    return f"""---
+library_name: kronface
+license: {card.licence}
+---
+
+# Kronface network {mark[:16]}
+
+Fingerprint: `{mark}`
+
+| architecture | |
+| --- | --- |
+{rows}
+| parameters | {parameters:,} |
+
+Predicted attributes: {", ".join(network.predicted) or "none"}.
+Fused attributes: {", ".join(network.fused) or "none"}.
+
+## Preprocessing
+
+{preprocessing["alignment"]}; side {preprocessing["size"]} pixels, {preprocessing["colour"]}, from each pixel of
+[0, 255] the mean {preprocessing["mean"]} is subtracted, and the result divided by {preprocessing["std"]}.
+
+## Training
+
+Data: {card.training_data}
+
+| training | |
+| --- | --- |
+{training or "| | not stated |"}
+
+## Use and limits
+
+Embeddings are compared by cosine, and only with embeddings of the same fingerprint. The network has no check whether
+a face is live, and a score is no decision: let a person decide about persons. Embeddings are biometric data, which
+the law protects (in the European Union by the GDPR and the AI Act).
+"""

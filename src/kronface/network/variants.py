@@ -1,0 +1,169 @@
+"""Named sizes of the network, its arms, and the builder that makes a network from plain arguments."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import nn
+
+from kronface.errors import ConfigError
+from kronface.network.attribute_branch import AttributeBranch
+from kronface.network.fusion import FUSIONS
+from kronface.network.identity_branch import IdentityBranch
+from kronface.network.network import SYMMETRIC, Network
+from kronface.network.trunk import Trunk
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A size of the network: channels of the first convolution, and units of both branches' hidden layers."""
+
+    width: int
+    hidden_size: int
+
+
+VARIANTS: Mapping[str, Variant] = MappingProxyType(
+    {
+        "vgg19": Variant(64, 4096),
+        "vgg19-half": Variant(32, 2048),
+        "vgg19-quarter": Variant(16, 1024),
+    }
+)
+"""The sizes by name; `vgg19` is the paper's."""
+
+ARMS: tuple[str, ...] = ("identity-only", "attributes-only", "joint")
+"""Training conditions: the first two together are the paper's "separately", the third is its "jointly"."""
+
+
+def build(
+    *,
+    variant: str = "vgg19",
+    arm: str = "joint",
+    predicted: Sequence[str] = (),
+    fused: Sequence[str] = (),
+    identities: int = 0,
+    fusion: str = "kronecker",
+    batch_norm: bool = True,
+    logits_per_attribute: int = 1,
+    embedding_size: int | None = None,
+    size: int = 112,
+    mean: Sequence[float] = SYMMETRIC,
+    std: Sequence[float] = SYMMETRIC,
+    seed: int = 0,
+) -> Network:
+    """Builds a network with seeded weights.
+
+    Every layer draws its weights from a generator of its own, seeded by `seed` and the layer's name, so that all arms
+    of a seed start from the same weights wherever shapes agree.
+
+    Args:
+        variant: a name in `VARIANTS`.
+        arm: a name in `ARMS`.
+        predicted: names of the predicted attributes; `identity-only` ignores them.
+        fused: names of the fused attributes, all of them predicted; only `joint` uses them.
+        identities: number of training identities C; `attributes-only` ignores it.
+        fusion: a name in `FUSIONS`; only `joint` uses it.
+        batch_norm: batch normalisation after every convolution and hidden layer (paper, §5).
+        logits_per_attribute: 1 (sigmoid) or 2 (the paper's two-way soft-max).
+        embedding_size: None, or the units of a further hidden layer before the classes.
+        size: side of the aligned face in pixels, at least 16.
+        mean: per channel, in pixels of [0, 255].
+        std: per channel, in pixels of [0, 255].
+        seed: of the initial weights.
+
+    Raises:
+        ConfigError: an unknown name or an impossible number.
+    """
+    if variant not in VARIANTS:
+        raise ConfigError(f"unknown variant '{variant}': choose one of {', '.join(VARIANTS)}")
+    if arm not in ARMS:
+        raise ConfigError(f"unknown arm '{arm}': choose one of {', '.join(ARMS)}")
+    if fusion not in FUSIONS:
+        raise ConfigError(f"unknown fusion '{fusion}': choose one of {', '.join(FUSIONS)}")
+    if logits_per_attribute not in (1, 2):
+        raise ConfigError(f"logits_per_attribute is {logits_per_attribute}: choose 1 or 2")
+    if size < 16:
+        raise ConfigError(f"size is {size}: four max-pools need at least 16 pixels")
+    duplicates = [name for name in predicted if list(predicted).count(name) > 1]
+    if duplicates:
+        raise ConfigError(f"attribute {duplicates[0]} is predicted twice: name each attribute once")
+    attributes = arm != "identity-only"
+    identify = arm != "attributes-only"
+    if attributes and not predicted:
+        raise ConfigError(f"the arm {arm} predicts attributes: name at least one in predicted")
+    if identify and identities < 1:
+        raise ConfigError(f"the arm {arm} needs at least one training identity")
+    fuses = arm == "joint" and fusion != "none"
+    if fuses and not fused:
+        raise ConfigError(f"the fusion {fusion} needs at least one fused attribute, or choose the fusion none")
+
+    shape = VARIANTS[variant]
+    predicted = tuple(predicted) if attributes else ()
+    fused = tuple(fused) if fuses else ()
+    trunk = Trunk(width=shape.width, batch_norm=batch_norm)
+    attribute_branch = identity_branch = fusion_part = None
+    fused_size = trunk.output_size
+    if attributes:
+        attribute_branch = AttributeBranch(
+            face_size=trunk.output_size,
+            hidden_size=shape.hidden_size,
+            attributes=len(predicted),
+            logits_per_attribute=logits_per_attribute,
+            batch_norm=batch_norm,
+        )
+    if fuses:
+        built = FUSIONS[fusion]()
+        fused_size = built.output_size(trunk.output_size, len(fused) * logits_per_attribute)
+        fusion_part = built
+    if identify:
+        identity_branch = IdentityBranch(
+            input_size=fused_size,
+            hidden_size=shape.hidden_size,
+            identities=identities,
+            embedding_size=embedding_size,
+            batch_norm=batch_norm,
+        )
+    network = Network(
+        trunk=trunk,
+        attribute_branch=attribute_branch,
+        fusion=fusion_part,
+        identity_branch=identity_branch,
+        predicted=predicted,
+        fused=fused,
+        size=size,
+        mean=mean,
+        std=std,
+        architecture={
+            "variant": variant,
+            "arm": arm,
+            "identities": identities if identify else 0,
+            "fusion": fusion if fuses else "none",
+            "batch_norm": batch_norm,
+            "logits_per_attribute": logits_per_attribute,
+            "embedding_size": embedding_size if identify else None,
+        },
+    )
+    initialise(network, seed)
+    return network
+
+
+def initialise(network: nn.Module, seed: int) -> None:
+    """Draws all weights anew: He's normal for layers before a ReLU, a deviation of 0.01 for logits, zero biases.
+
+    Each layer's generator is seeded by `seed` and the layer's name alone, never by what was drawn before it.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.reset_parameters()
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+        deviation = 0.01 if name.endswith("logits") else math.sqrt(2 / module.weight[0].numel())
+        with torch.no_grad():
+            module.weight.normal_(0, deviation, generator=generator)
+            if module.bias is not None:
+                module.bias.zero_()
