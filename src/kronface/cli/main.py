@@ -1,0 +1,158 @@
+"""The entry point: finds the command, parses its options, and turns a user's mistakes into one line and exit code 2."""
+
+import errno
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
+import kronface
+from kronface.cli import data, demo, evaluate, identify, report, synth, train
+from kronface.errors import KronfaceError
+
+Command = Callable[..., None]
+
+COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
+    {
+        "demo": demo.demo,
+        "synth": MappingProxyType({"write": synth.write}),
+        "data": MappingProxyType({"check": data.check}),
+        "train": train.train,
+        "evaluate": MappingProxyType({"folder": evaluate.folder}),
+        "report": report.report,
+        "identify": identify.identify,
+    }
+)
+"""Every command by its words; each is a function of plain arguments."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code: 0 done, 2 a user's mistake, 130 interrupted, 1 a defect."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(given)
+    except KronfaceError as error:
+        return _complain(str(error))
+    except OSError as error:
+        return _complain(_explain(error))
+    except KeyboardInterrupt:
+        print("kronface: interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        return 130
+
+
+def _run(given: list[str]) -> int:
+    if "--version" in given[:1]:
+        print(kronface.__version__)  # noqa: T201 - the answer itself
+        return 0
+    if not given:
+        given = ["--help"]
+    parser = build_parser()
+    try:
+        parsed = parser.parse_args(normalise(given, flags(COMMANDS)))
+    except ArgumentError as error:
+        return _complain(_tidy(str(error), given))
+    function, options = _select(parsed)
+    function(**options)
+    return 0
+
+
+def build_parser() -> ArgumentParser:
+    """The parser of all commands, each with `--config FILE` for a YAML file of its options."""
+    parser = _Parser(prog="kronface", description=kronface.__doc__, exit_on_error=False)
+    _add(parser, COMMANDS, "command")
+    return parser
+
+
+def _add(parser: ArgumentParser, commands: Mapping[str, Command | Mapping[str, Command]], dest: str) -> None:
+    subcommands = parser.add_subcommands(dest=dest)
+    for name, entry in commands.items():
+        child = _Parser(exit_on_error=False, description=entry.__doc__.split("\n\n")[0] if callable(entry) else None)
+        subcommands.add_subcommand(name, child, help=_summary(entry))
+        if callable(entry):
+            child.add_argument("--config", action="config", help="YAML file of options; those on the line win")
+            child.add_function_arguments(entry, as_positional=True, fail_untyped=True)
+        else:
+            _add(child, entry, "subcommand")
+
+
+def _summary(entry: Command | Mapping[str, Command]) -> str:
+    if callable(entry):
+        return (entry.__doc__ or "").splitlines()[0]
+    return ", ".join(entry)
+
+
+def _select(parsed: Namespace) -> tuple[Command, dict[str, Any]]:
+    entry: Any = COMMANDS[parsed.command]
+    options = parsed[parsed.command]
+    while not callable(entry):
+        entry = entry[options.subcommand]
+        options = options[options.subcommand]
+    chosen = {name: value for name, value in vars(options).items() if name != "config"}
+    return entry, chosen
+
+
+def flags(commands: Mapping[str, Command | Mapping[str, Command]]) -> frozenset[str]:
+    """The names of all options that are true or false: they may stand alone on the command line."""
+    found: set[str] = set()
+    for entry in commands.values():
+        if callable(entry):
+            found |= {name for name, annotation in entry.__annotations__.items() if annotation is bool}
+        else:
+            found |= flags(entry)
+    return frozenset(found)
+
+
+def normalise(given: Sequence[str], known_flags: frozenset[str]) -> list[str]:
+    """`--gallery-images 2 --aligned` -> `--gallery_images 2 --aligned=true`: what jsonargparse understands."""
+    result: list[str] = []
+    for position, word in enumerate(given):
+        if not re.match(r"--[a-z]", word):
+            result.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        name = "--" + name[2:].replace("-", "_")
+        following = given[position + 1] if position + 1 < len(given) else ""
+        if not equals and name[2:] in known_flags and following not in ("true", "false"):
+            equals, value = "=", "true"
+        result.append(name + equals + value)
+    return result
+
+
+class _Parser(ArgumentParser):
+    """Shows options with dashes in its help, as they are typed."""
+
+    def format_help(self) -> str:
+        text: str = super().format_help()
+        return re.sub(r"--[a-z_]+", lambda match: "--" + match[0][2:].replace("_", "-"), text)
+
+
+def _complain(message: str) -> int:
+    print(f"kronface: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the one line that a user gets
+    return 2
+
+
+def _explain(error: OSError) -> str:
+    where = error.filename or error.filename2 or "the output"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}: the disk is full: free some space and run the same command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{where}: permission denied: choose a place that you may read and write"
+    if error.errno == errno.ENOENT:
+        return f"{where} does not exist: check the path"
+    if error.errno is None:
+        raise error
+    return f"{where}: {os.strerror(error.errno)}"
+
+
+def _tidy(message: str, given: Sequence[str]) -> str:
+    words = [word for word in given[:2] if not word.startswith("-")]
+    dashed = re.sub(r"--[a-z_]+", lambda match: "--" + match[0][2:].replace("_", "-"), message)
+    return f"{dashed} (kronface {' '.join(words)} --help shows the options)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The formulas that training minimises, as functions."""

@@ -1,0 +1,1 @@
+"""The engine: Lightning modules and loaders around the network and the losses; no maths of its own."""

@@ -1,0 +1,164 @@
+"""Trains any arm of the network: one function of plain arguments, resumable at any moment."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Trainer
+
+from kronface.data.dataset import FaceDataset
+from kronface.errors import ConfigError
+from kronface.files import Progress, no_progress
+from kronface.hardware import processor_name, resolve_device, resolve_precision
+from kronface.network.checkpoint import ModelCard
+from kronface.network.network import Network
+from kronface.training.checkpoints import AtomicCheckpointIO
+from kronface.training.journal import LAST, Journal
+from kronface.training.loaders import TrainingData
+from kronface.training.module import TrainingModule
+from kronface.training.validation import validate
+
+
+def fit(
+    network: Network,
+    *,
+    train: FaceDataset,
+    validation: FaceDataset | None = None,
+    out: Path,
+    epochs: int = 100,
+    batch_size: int = 128,
+    learning_rate: float = 1e-3,
+    attribute_weight: float = 1.0,
+    schedule: str = "constant",
+    checkpoint_steps: int = 500,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    workers: int = 0,
+    card: ModelCard | None = None,
+    progress: Progress = no_progress,
+) -> list[dict[str, float]]:
+    """Trains `network` in place, and leaves its best and last weights in `out/best` and `out/last`.
+
+    A run that was ended in the middle, by whatever means, goes on from `out/last.ckpt` when the same call is made
+    again. On a CPU the result is then bit for bit that of a run that was never ended.
+
+    Args:
+        network: any arm; its preprocessing and attribute lists are used.
+        train: the training set.
+        validation: people who are not in it; None leaves validation out, and the lowest loss is the best.
+        out: the run's folder.
+        epochs: passes over the training set (paper, §5: 100).
+        batch_size: images per step (paper, §5: 128).
+        learning_rate: Adam's (paper, §4: 0.001).
+        attribute_weight: λ of the attribute loss beside the identity loss.
+        schedule: 'constant' (the paper's) or 'cosine'.
+        checkpoint_steps: a checkpoint is written at every epoch's end, and after this many steps in longer epochs.
+        seed: of the order of the images.
+        device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
+        precision: 'auto', 'fp32' or 'bf16'.
+        workers: processes that load images; 0 loads them in this process.
+        card: what the model card is to say; figures of the training are added.
+        progress: called after every step.
+
+    Returns:
+        The history: one row per epoch, as in `out/metrics.csv`.
+
+    Raises:
+        ConfigError: an impossible number, an unknown name, or a GPU that is not there.
+        CheckpointError: `out/last.ckpt` is damaged or belongs to another network.
+    """
+    _check_positive(
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, checkpoint_steps=checkpoint_steps
+    )
+    if batch_size < 2:
+        raise ConfigError(f"batch_size is {batch_size}: batch normalisation needs at least 2 images per batch")
+    if len(train) < batch_size:
+        raise ConfigError(f"batch_size is {batch_size}, but there are {len(train)} training images: lower it")
+    where = resolve_device(device)
+    how = resolve_precision(precision, where)
+    data = TrainingData(train, batch_size=batch_size, seed=seed, steps_per_round=checkpoint_steps, workers=workers)
+    module = TrainingModule(
+        network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        learning_rate=learning_rate,
+        attribute_weight=attribute_weight,
+        schedule=schedule,
+        total_steps=epochs * data.steps_per_epoch,
+    )
+    basis = card or ModelCard()
+    described = replace(
+        basis,
+        training=basis.training
+        | {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "schedule": schedule,
+            "attribute_weight": attribute_weight,
+            "seed": seed,
+            "precision": how,
+            "processor": processor_name(),
+        },
+    )
+    journal = Journal(
+        out=out,
+        steps_per_epoch=data.steps_per_epoch,
+        epochs=epochs,
+        batch_size=batch_size,
+        monitor="validation_rank1" if network.identity_branch is not None else "validation_balanced_accuracy",
+        validate=lambda: {} if validation is None else validate(network, validation, device=where, workers=workers),
+        save_best=lambda: _save(network, out / "best", described),
+        progress=progress,
+    )
+    with _quiet_lightning():
+        trainer = Trainer(
+            accelerator="gpu" if where.type == "cuda" else "cpu",
+            devices=[where.index or 0] if where.type == "cuda" else 1,
+            precision="bf16-mixed" if how == "bf16" else "32-true",
+            max_epochs=epochs * data.rounds_per_epoch,
+            reload_dataloaders_every_n_epochs=1,
+            callbacks=[journal],
+            plugins=[AtomicCheckpointIO()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=out,
+        )
+        resume = out / LAST
+        network.train()
+        trainer.fit(module, datamodule=data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
+    network.to(torch.device("cpu")).eval()
+    _save(network, out / "last", described)
+    return journal.history
+
+
+def _save(network: Network, folder: Path, card: ModelCard) -> None:
+    network.save_pretrained(folder, card=card)
+
+
+def _check_positive(**values: float) -> None:
+    for name, value in values.items():
+        if value <= 0:
+            raise ConfigError(f"{name} is {value}: it must be above 0")
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    # Lightning announces its devices and gives advice on loaders; what matters of it, the progress and errors say.
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

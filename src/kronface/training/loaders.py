@@ -1,0 +1,54 @@
+"""The stream of training batches: a pure function of seed and step, so that a resumed run goes on exactly."""
+
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Subset
+
+from kronface.data.dataset import FaceDataset
+from kronface.data.sampling import EpochSampler
+
+
+class TrainingData(LightningDataModule):
+    """Serves the training set in rounds: stretches of batches that never cross the end of an epoch.
+
+    A Lightning epoch is a round here. Checkpoints are written at the ends of rounds, where Lightning resumes exactly;
+    an epoch that takes hours has many rounds.
+
+    Args:
+        dataset: the training set.
+        batch_size: images per batch; what is left at an epoch's end is dropped.
+        seed: of the order.
+        steps_per_round: batches per round, at most those of an epoch.
+        workers: processes that load and augment; 0 does both in the training process.
+    """
+
+    def __init__(
+        self, dataset: FaceDataset, *, batch_size: int, seed: int, steps_per_round: int, workers: int = 0
+    ) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.seed = seed
+        self.workers = workers
+        self.steps_per_epoch = len(dataset) // batch_size
+        self.steps_per_round = min(steps_per_round, self.steps_per_epoch)
+
+    @property
+    def rounds_per_epoch(self) -> int:
+        """Rounds in one pass over the data; the last one may be shorter."""
+        return -(-self.steps_per_epoch // self.steps_per_round)
+
+    def train_dataloader(self) -> DataLoader[dict[str, object]]:
+        """The batches of the round that the trainer's step lies in."""
+        step = 0 if self.trainer is None else self.trainer.global_step
+        epoch, start = divmod(step, self.steps_per_epoch)
+        stop = min(start + self.steps_per_round, self.steps_per_epoch)
+        self.dataset.set_epoch(epoch)
+        sampler = EpochSampler(len(self.dataset), seed=self.seed, batch_size=self.batch_size)
+        sampler.set_epoch(epoch)
+        order = list(sampler)[start * self.batch_size : stop * self.batch_size]
+        return DataLoader(
+            Subset(self.dataset, order),
+            batch_size=self.batch_size,
+            num_workers=self.workers,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+        )

@@ -1,0 +1,71 @@
+"""The Lightning module that trains any arm of the network."""
+
+import math
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+
+from kronface.errors import ConfigError
+from kronface.losses.attributes import attribute_loss
+from kronface.losses.identity import identity_loss
+from kronface.network.network import Network
+
+SCHEDULES = ("constant", "cosine")
+
+
+class TrainingModule(LightningModule):
+    """Both losses on one network; which of them apply follows from the branches that the network has.
+
+    Args:
+        network: any arm; preprocessing is the network's own.
+        learning_rate: Adam's (paper, §4: 0.001).
+        attribute_weight: λ in L₂ + λ·L₁; the paper gives none, so 1.
+        schedule: 'constant', as in the paper, or 'cosine', falling to 0 at the last step.
+        total_steps: optimiser steps of the whole run, which 'cosine' needs.
+
+    Raises:
+        ConfigError: an unknown schedule.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        learning_rate: float = 1e-3,
+        attribute_weight: float = 1.0,
+        schedule: str = "constant",
+        total_steps: int = 1,
+    ) -> None:
+        super().__init__()
+        if schedule not in SCHEDULES:
+            raise ConfigError(f"unknown schedule '{schedule}': choose one of {', '.join(SCHEDULES)}")
+        self.network = network
+        self.learning_rate = learning_rate
+        self.attribute_weight = attribute_weight
+        self.schedule = schedule
+        self.total_steps = total_steps
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002 - Lightning's
+        """One batch of a FaceDataset -> the loss to minimise, and both parts where they apply."""
+        output = self.network(self.network.preprocess(batch["image"]))
+        parts: dict[str, Tensor] = {}
+        if output.attribute_logits is not None:
+            parts["attribute_loss"] = attribute_loss(output.attribute_logits.float(), batch["attributes"])
+        if output.identity_logits is not None:
+            parts["identity_loss"] = identity_loss(output.identity_logits.float(), batch["identity"])
+        weights = {"attribute_loss": self.attribute_weight if "identity_loss" in parts else 1.0, "identity_loss": 1.0}
+        loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
+        return {"loss": loss} | {name: part.detach() for name, part in parts.items()}
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Adam with its authors' values (paper, §4)."""
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _factor(self, step: int) -> float:
+        if self.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * min(step / self.total_steps, 1.0)))
