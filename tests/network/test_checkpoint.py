@@ -1,0 +1,108 @@
+"""What is saved is what is loaded; what was tampered with, mixed up or cut is refused in one line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from kronface import Network
+from kronface.data.attributes import FUSED, PREDICTED
+from kronface.errors import CheckpointError
+from kronface.network.checkpoint import ModelCard, fingerprint
+from kronface.network.trunk import Trunk
+from kronface.network.variants import build
+
+
+def small(seed: int = 0, predicted: tuple[str, ...] = PREDICTED) -> Network:
+    return build(variant="vgg19-quarter", predicted=predicted, fused=FUSED, identities=5, size=32, seed=seed).eval()
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkpoint"
+    small().save_pretrained(folder, card=ModelCard("rendered people", "Apache-2.0", {"seed": 0}))
+    return folder
+
+
+def test_round_trip(saved: Path) -> None:
+    images = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
+    loaded = Network.from_pretrained(saved)
+    for before, after in zip(small().predict(images), loaded.predict(images), strict=True):
+        assert before is not None
+        assert after is not None
+        assert torch.equal(before, after)
+    assert not loaded.training
+    assert (loaded.predicted, loaded.fused, loaded.size) == (PREDICTED, FUSED, 32)
+    card = (saved / "README.md").read_text()
+    assert fingerprint(loaded) in card
+    assert "rendered people" in card
+
+
+def test_fingerprint_covers_weights_preprocessing_and_attribute_lists() -> None:
+    mark = fingerprint(small())
+    assert mark == fingerprint(small())
+    assert mark != fingerprint(small(seed=1))
+    assert mark != fingerprint(small(predicted=tuple(reversed(PREDICTED))))
+    shifted = small()
+    shifted.mean.add_(1)
+    assert mark != fingerprint(shifted)
+    touched = small()
+    with torch.no_grad():
+        touched.trunk.features[0].weight.view(-1)[0].add_(1e-3)  # type: ignore[operator, union-attr]
+    assert mark != fingerprint(touched)
+
+
+def test_fingerprint_does_not_depend_on_the_memory_format() -> None:
+    assert fingerprint(small()) == fingerprint(small().to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        Network.from_pretrained(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_missing_and_damaged_folders(saved: Path, tmp_path: Path) -> None:
+    assert "nowhere" in refused(tmp_path / "nowhere")
+    shutil.copytree(saved, tmp_path / "run" / "best")
+    assert str(tmp_path / "run" / "best") in refused(tmp_path / "run")
+    weights = (saved / "model.safetensors").read_bytes()
+    (saved / "model.safetensors").write_bytes(weights[:-100])
+    assert "model.safetensors" in refused(saved)
+    (saved / "model.safetensors").unlink()
+    assert "missing" in refused(saved)
+    (saved / "config.json").write_text("{")
+    assert "config.json" in refused(saved)
+
+
+def test_weights_of_another_architecture_or_attribute_list(saved: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    small(predicted=FUSED).save_pretrained(other)
+    shutil.copy(other / "model.safetensors", saved / "model.safetensors")
+    assert "attribute_branch.logits" in refused(saved)
+    small(seed=1).save_pretrained(other)
+    shutil.copy(other / "model.safetensors", saved / "model.safetensors")
+    assert "do not belong together" in refused(saved)
+
+
+def test_configuration_of_another_program(saved: Path) -> None:
+    config = json.loads((saved / "config.json").read_text())
+    (saved / "config.json").write_text(json.dumps(config | {"format": "other/1"}))
+    assert "kronface-network/1" in refused(saved)
+    config["architecture"]["variant"] = "vgg16"
+    (saved / "config.json").write_text(json.dumps(config))
+    assert "vgg16" in refused(saved)
+
+
+def test_a_network_composed_by_hand_says_why_it_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="by hand"):
+        Network(trunk=Trunk(width=4)).save_pretrained(tmp_path)
+
+
+def test_thresholds_of_other_weights_do_not_outlive_them(saved: Path) -> None:
+    (saved / "calibration.json").write_text("{}")
+    small(seed=1).save_pretrained(saved)
+    assert not (saved / "calibration.json").exists()
