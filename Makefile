@@ -1,0 +1,51 @@
+# Every target works on a fresh machine: `.venv` is made when it is missing, from the exact versions of requirements.lock.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: setup demo test check bench docs lock wheel-check
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml requirements.lock
+	@start=$$(date +%s); \
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev]' && \
+	touch $(STAMP) && \
+	echo "packages installed in $$(( $$(date +%s) - start )) s"
+
+demo: $(STAMP)
+	$(BIN)/kronface demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/[a-z]*.py))
+
+bench-%: $(STAMP)
+	$(BIN)/python benchmarks/$*.py
+
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
+
+# The lock: what a fresh resolution of pyproject.toml gives today. Run it to move to newer versions, then the tests.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet torch==2.13.0
+	build/lock/bin/python -m pip install --quiet '.[synth,dev]'
+	build/lock/bin/python -m pip freeze --exclude kronface | sed 's/+cpu$$//' | grep -v ' @ ' > requirements.lock
+
+# The wheel as a user gets it: built from the tree, installed alone with the lock as constraint, run outside of the tree.
+wheel-check: $(STAMP)
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet -c requirements.lock build/wheel/kronface-*.whl
+	cd build/wheel && venv/bin/kronface --version && venv/bin/kronface --help > /dev/null
+	cd build/wheel && ! venv/bin/kronface synth write people 2> message && grep "kronface\[synth\]" message
