@@ -17,6 +17,10 @@ class ImageError(KronfaceError):
     """A picture that cannot be read, is too large, or shows no usable face."""
 
 
+class FaceNotFoundError(ImageError):
+    """A readable picture on which the detector finds no face."""
+
+
 class CheckpointError(KronfaceError):
     """A checkpoint that is missing, damaged, or belongs to another architecture or attribute list."""
 

@@ -59,6 +59,6 @@ def _plain_report() -> Report:
         elapsed = time.monotonic() - since
         left = elapsed / (done - first) * (total - done) if done > first else float("nan")
         eta = "" if left != left else f", {left:.0f} s left"
-        print(f"{stage} [{done}/{total}] {elapsed:.0f} s{eta}", file=console.file, flush=True)  # noqa: T201
+        print(f"{stage} [{done}/{total}] {elapsed:.0f} s{eta}", file=console.file, flush=True)
 
     return report

@@ -4,7 +4,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Subset
 
 from kronface.data.dataset import FaceDataset
-from kronface.data.sampling import EpochSampler
+from kronface.data.sampling import epoch_order
 
 
 class TrainingData(LightningDataModule):
@@ -43,11 +43,10 @@ class TrainingData(LightningDataModule):
         epoch, start = divmod(step, self.steps_per_epoch)
         stop = min(start + self.steps_per_round, self.steps_per_epoch)
         self.dataset.set_epoch(epoch)
-        sampler = EpochSampler(len(self.dataset), seed=self.seed, batch_size=self.batch_size)
-        sampler.set_epoch(epoch)
-        order = list(sampler)[start * self.batch_size : stop * self.batch_size]
+        order = epoch_order(len(self.dataset), seed=self.seed, epoch=epoch)
+        order = order[start * self.batch_size : stop * self.batch_size]
         return DataLoader(
-            Subset(self.dataset, order),
+            Subset(self.dataset, order.tolist()),
             batch_size=self.batch_size,
             num_workers=self.workers,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
