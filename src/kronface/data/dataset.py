@@ -83,13 +83,7 @@ def load_faces(
         except ImageError as error:
             bad.append(BadImage(path, str(error)))
             if len(bad) > allowed:
-                share = (
-                    f"{len(bad)} of the first {row + 1} pictures" if row + 1 < len(records) else f"{len(bad)} pictures"
-                )
-                raise DataError(
-                    f"{records.root}: {share} are unreadable, more than {max_bad_share:.1%} of all {len(records)}; "
-                    f"the first: {bad[0].reason}"
-                ) from error
+                raise DataError(_too_many(records, len(bad), max_bad_share, bad[0])) from error
             yield row, None, bad[-1]
         progress(stage, row + 1, len(records))
 
@@ -171,10 +165,7 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
             elif fits and face is not None:
                 faces[row] = face
         if len(bad) > max_bad_share * len(records):
-            raise DataError(
-                f"{records.root}: {len(bad)} of {len(records)} pictures are unusable, more than {max_bad_share:.1%}; "
-                f"the first: {bad[0].reason}"
-            )
+            raise DataError(_too_many(records, len(bad), max_bad_share, bad[0]))
         return cls(
             records.keep(good),
             size=size,
@@ -213,6 +204,13 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
             "attributes": self._labels[index],
             "index": torch.tensor(index),
         }
+
+
+def _too_many(records: Records, count: int, max_bad_share: float, first: BadImage) -> str:
+    return (
+        f"{records.root}: {count} of {len(records)} pictures or more are unusable, over the limit of {max_bad_share:.1%} "
+        f"(--max-bad-share); the first: {first.reason}"
+    )
 
 
 def missing_pictures(records: Records, folder: Path) -> list[str]:

@@ -165,9 +165,8 @@ def train(
         card=ModelCard(training_data=described, licence=licence, training={"arm": arm}),
         progress=progress,
     )
-    remarks = [
-        f"{len(data.bad)} unusable images of {name} were left out" for name, data in datasets.items() if data.bad
-    ]
+    bad = {name: len(dataset.bad) for name, dataset in datasets.items() if dataset.bad}
+    remarks = [f"{count} unusable images of {name} were left out" for name, count in bad.items()]
     if "validation" in splits and len(splits["validation"]) and arm != "attributes-only":
         for name in ("best", "last"):
             remarks.append(calibrate_checkpoint(out / name, splits["validation"], device=device, progress=progress))

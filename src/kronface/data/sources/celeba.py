@@ -25,7 +25,7 @@ OFFICIAL_IMAGES = {"train": 162_770, "validation": 19_867, "test": 19_962}
 OFFICIAL_IDENTITIES = {"train": 8_192, "validation": 985, "test": 1_000}
 
 TYPICAL_LANDMARKS = ((69.0, 111.0), (108.0, 111.0), (88.0, 136.0), (72.0, 152.0), (105.0, 152.0))
-"""Where the landmarks of CelebA's aligned 178x218 pictures lie but for a few pixels: used where their file is missing."""
+"""Where the landmarks of CelebA's aligned 178x218 pictures lie, but for a few pixels: used where they are missing."""
 
 SPLITS = ("train", "validation", "test")
 
