@@ -208,7 +208,7 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
 
 def _too_many(records: Records, count: int, max_bad_share: float, first: BadImage) -> str:
     return (
-        f"{records.root}: {count} of {len(records)} pictures or more are unusable, over the limit of {max_bad_share:.1%} "
+        f"{records.root}: {count} of {len(records)} pictures or more are unusable, over {max_bad_share:.1%} "
         f"(--max-bad-share); the first: {first.reason}"
     )
 

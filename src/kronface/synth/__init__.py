@@ -1,0 +1,1 @@
+"""Rendered people: faces of persons who do not exist, with exact identity, attributes and landmarks."""

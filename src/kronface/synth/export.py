@@ -1,0 +1,222 @@
+"""Rendered people on disk: in CelebA's official layout, or one folder per person."""
+
+import json
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kronface.data.attributes import CELEBA
+from kronface.data.sources.celeba import ATTRIBUTES, IDENTITIES, IMAGES, LANDMARK_NAMES, LANDMARKS, PARTITION
+from kronface.errors import ConfigError, DataError
+from kronface.faces.image import write_image
+from kronface.files import Progress, no_progress, write_bytes, write_json, write_text
+
+MANIFEST = "rendering.json"
+STAGE = "rendering people"
+
+NOT_LABELLED = (
+    "The remaining columns of list_attr_celeba.txt belong to the format, which has no missing value; they are -1 "
+    "throughout and mean nothing."
+)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One person's pictures: what a worker needs to know."""
+
+    seed: int
+    identity: int
+    framing: str
+    files: tuple[str, ...]
+    quality: int | None
+    """Of the JPEG; None takes the scene's."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What the index files say of one picture."""
+
+    file: str
+    identity: int
+    landmarks: list[float]
+    attributes: dict[str, int]
+
+
+def write_celeba(
+    out: Path,
+    *,
+    identities: int,
+    images: int,
+    seed: int,
+    validation: int | None = None,
+    test: int | None = None,
+    workers: int = 2,
+    progress: Progress = no_progress,
+) -> None:
+    """Renders people into CelebA's official layout, with the official files' byte conventions.
+
+    The attributes that the renderer knows are exact: the eleven identity attributes, hair colours, Bangs, beards,
+    Pale_Skin, Smiling and Mouth_Slightly_Open; what else the format asks for is -1 and listed in `README.txt`.
+
+    Args:
+        out: a new folder, or one that an interrupted call with the same arguments left.
+        identities: people in all; the last ones are test people, those before them validation people.
+        images: pictures of each.
+        seed: of everything.
+        validation: people of the validation split; a tenth by default.
+        test: people of the test split; a tenth by default.
+        workers: processes that render; the pictures do not depend on it.
+        progress: called as pictures are finished.
+
+    Raises:
+        ConfigError: impossible numbers.
+        DataError: the folder holds something else.
+    """
+    validation = identities // 10 if validation is None else validation
+    test = identities // 10 if test is None else test
+    _check_numbers(identities, images, workers)
+    if validation < 0 or test < 0 or validation + test >= identities:
+        raise ConfigError(f"of {identities} identities, {validation} for validation and {test} for test leave none")
+    arguments = {"layout": "celeba", "identities": identities, "images": images, "seed": seed}
+    _claim(out, arguments | {"validation": validation, "test": test})
+    tasks = [
+        _Task(seed, k, "celeba", tuple(f"{IMAGES}/{k * images + i + 1:06d}.jpg" for i in range(images)), None)
+        for k in range(identities)
+    ]
+    rows = _render_all(out, tasks, workers, progress)
+    names = [Path(row.file).name for row in rows]
+    first_validation = identities - test - validation
+    splits = [int(row.identity >= first_validation) + int(row.identity >= identities - test) for row in rows]
+    write_bytes(out / PARTITION, "".join(f"{n} {s}\r\n" for n, s in zip(names, splits, strict=True)).encode())
+    people = "".join(f"{name} {row.identity + 1}\r\n" for name, row in zip(names, rows, strict=True))
+    write_bytes(out / IDENTITIES, people.encode())
+    lines = [str(len(rows)), " ".join(LANDMARK_NAMES)]
+    for name, row in zip(names, rows, strict=True):
+        lines.append(f"{name} " + " ".join(f"{round(value):4d}" for value in row.landmarks))
+    write_text(out / LANDMARKS, "\n".join(lines) + "\n")
+    known = list(rows[0].attributes)
+    lines = [str(len(rows)), " ".join(CELEBA) + " "]
+    for name, row in zip(names, rows, strict=True):
+        signs = (1 if row.attributes.get(attribute, 0) else -1 for attribute in CELEBA)
+        lines.append(f"{name} " + " ".join(f"{sign:2d}" for sign in signs))
+    write_text(out / "README.txt", _explanation(identities, images, seed, known))
+    write_text(out / ATTRIBUTES, "\n".join(lines) + "\n")
+
+
+def write_folder(
+    out: Path,
+    *,
+    identities: int,
+    images: int,
+    seed: int,
+    aligned: bool = False,
+    workers: int = 2,
+    progress: Progress = no_progress,
+) -> None:
+    """Renders people into one folder per person: `person-00001/0001.jpg` and so on.
+
+    Args:
+        out: a new folder, or one that an interrupted call with the same arguments left.
+        identities: people.
+        images: pictures of each.
+        seed: of everything; person k is the same as in every other layout.
+        aligned: 112x112 crops at the reference points instead of 256x256 portraits.
+        workers: processes that render; the pictures do not depend on it.
+        progress: called as pictures are finished.
+
+    Raises:
+        ConfigError: impossible numbers.
+        DataError: the folder holds something else.
+    """
+    _check_numbers(identities, images, workers)
+    arguments = {"layout": "folder", "identities": identities, "images": images, "seed": seed, "aligned": aligned}
+    _claim(out, arguments)
+    framing = "crop" if aligned else "portrait"
+    tasks = [
+        _Task(seed, k, framing, tuple(f"person-{k + 1:05d}/{i + 1:04d}.jpg" for i in range(images)), None)
+        for k in range(identities)
+    ]
+    rows = _render_all(out, tasks, workers, progress)
+    known = list(rows[0].attributes)
+    lines = [",".join(["path", *LANDMARK_NAMES, *known])]
+    for row in rows:
+        points = [f"{value:.2f}" for value in row.landmarks]
+        lines.append(",".join([row.file, *points, *(str(row.attributes[name]) for name in known)]))
+    write_text(out / "labels.csv", "\n".join(lines) + "\n")
+
+
+def _check_numbers(identities: int, images: int, workers: int) -> None:
+    for name, value in (("identities", identities), ("images", images), ("workers", workers)):
+        if value < 1:
+            raise ConfigError(f"{name} is {value}: it must be at least 1")
+
+
+def _claim(out: Path, arguments: dict[str, int | str | bool]) -> None:
+    """Takes a new folder, or one that was begun with the same arguments."""
+    manifest = out / MANIFEST
+    if manifest.is_file():
+        if json.loads(manifest.read_text(encoding="utf-8")) != arguments:
+            raise DataError(f"{out} holds people rendered with other arguments ({MANIFEST}): choose another folder")
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} exists and holds something else: choose a new folder")
+    write_json(manifest, arguments)
+
+
+def _render_all(out: Path, tasks: Sequence[_Task], workers: int, progress: Progress) -> list[_Row]:
+    """All pictures that are not there yet, and the index rows of all, in the order of the tasks."""
+    from kronface.synth.head import load_head
+
+    total = sum(len(task.files) for task in tasks)
+    progress(STAGE, 0, total)
+    load_head()  # once, so that workers find it in the cache
+    rows: list[_Row] = []
+    if workers == 1:
+        for task in tasks:
+            rows += _render_person((str(out), task))
+            progress(STAGE, len(rows), total)
+        return rows
+    # Spawned, not forked: Warp and OpenCV hold threads that a fork would not take along.
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for part in pool.imap(_render_person, [(str(out), task) for task in tasks]):
+            rows += part
+            progress(STAGE, len(rows), total)
+    return rows
+
+
+def _render_person(work: tuple[str, _Task]) -> list[_Row]:
+    """Renders one person's missing pictures; what the rows say is computed anew, which costs little."""
+    import cv2
+
+    from kronface.synth.head import load_head
+    from kronface.synth.person import make_person
+    from kronface.synth.picture import known_attributes, take_picture
+
+    cv2.setNumThreads(1)
+    folder, task = work
+    out = Path(folder)
+    person = make_person(load_head(), task.identity, task.seed)
+    rows = []
+    for number, file in enumerate(task.files):
+        path, notes = out / file, out / ".rendering" / f"{file}.json"
+        if path.is_file() and notes.is_file():
+            rows.append(_Row(file, task.identity, **json.loads(notes.read_text(encoding="utf-8"))))
+            continue
+        picture = take_picture(task.seed, task.identity, number, framing=task.framing, person=person)
+        landmarks = [float(value) for value in np.round(picture.landmarks.ravel(), 3)]
+        row = _Row(file, task.identity, landmarks, known_attributes(picture))
+        write_image(path, picture.image, quality=task.quality or picture.scene.quality)
+        write_json(notes, {"landmarks": row.landmarks, "attributes": row.attributes})
+        rows.append(row)
+    return rows
+
+
+def _explanation(identities: int, images: int, seed: int, known: Sequence[str]) -> str:
+    return (
+        "Rendered people in CelebA's layout. None of them exists.\n"
+        f"Written by Kronface: {identities} people, {images} pictures of each, seed {seed}.\n"
+        f"Labels that are exact: {', '.join(known)}.\n{NOT_LABELLED}\n"
+    )
