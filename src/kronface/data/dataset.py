@@ -28,6 +28,8 @@ class BadImage:
 
     path: str
     reason: str
+    face_missing: bool = False
+    """The picture is readable, but the detector finds no face on it."""
 
 
 def load_face(records: Records, row: int, *, size: int, detector: Detector | None, detect: bool = False) -> Image:
@@ -79,7 +81,7 @@ def load_faces(
         try:
             yield row, load_face(records, row, size=size, detector=detector, detect=detect), None
         except FaceNotFoundError as error:
-            yield row, None, BadImage(path, str(error))
+            yield row, None, BadImage(path, str(error), face_missing=True)
         except ImageError as error:
             bad.append(BadImage(path, str(error)))
             if len(bad) > allowed:

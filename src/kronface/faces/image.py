@@ -59,8 +59,10 @@ def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Ima
     return _orient(_to_rgb(decoded, name), orientation)
 
 
-def write_image(path: Path, image: Image, *, quality: int = 95) -> None:
+def write_image(path: Path, image: Image, *, quality: int = 95, durable: bool = True) -> None:
     """Writes (H, W, 3) RGB atomically; the suffix chooses the format, `quality` is JPEG's.
+
+    `durable` is that of `kronface.files.atomic_path`.
 
     Raises:
         ImageError: OpenCV knows no such format.
@@ -72,7 +74,7 @@ def write_image(path: Path, image: Image, *, quality: int = 95) -> None:
         done = False
     if not done:
         raise ImageError(f"{path} cannot be written: choose a name that ends in .jpg or .png")
-    write_bytes(path, data.tobytes())
+    write_bytes(path, data.tobytes(), durable=durable)
 
 
 def _read_header(data: bytes, name: str) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from kronface.faces.image import write_image
 from kronface.files import Progress, no_progress, write_bytes, write_json, write_text
 
 MANIFEST = "rendering.json"
+NOTES = ".rendering"
 STAGE = "rendering people"
 
 NOT_LABELLED = (
@@ -31,8 +32,6 @@ class _Task:
     identity: int
     framing: str
     files: tuple[str, ...]
-    quality: int | None
-    """Of the JPEG; None takes the scene's."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def write_celeba(
     arguments = {"layout": "celeba", "identities": identities, "images": images, "seed": seed}
     _claim(out, arguments | {"validation": validation, "test": test})
     tasks = [
-        _Task(seed, k, "celeba", tuple(f"{IMAGES}/{k * images + i + 1:06d}.jpg" for i in range(images)), None)
+        _Task(seed, k, "celeba", tuple(f"{IMAGES}/{k * images + i + 1:06d}.jpg" for i in range(images)))
         for k in range(identities)
     ]
     rows = _render_all(out, tasks, workers, progress)
@@ -136,7 +135,7 @@ def write_folder(
     _claim(out, arguments)
     framing = "crop" if aligned else "portrait"
     tasks = [
-        _Task(seed, k, framing, tuple(f"person-{k + 1:05d}/{i + 1:04d}.jpg" for i in range(images)), None)
+        _Task(seed, k, framing, tuple(f"person-{k + 1:05d}/{i + 1:04d}.jpg" for i in range(images)))
         for k in range(identities)
     ]
     rows = _render_all(out, tasks, workers, progress)
@@ -188,7 +187,7 @@ def _render_all(out: Path, tasks: Sequence[_Task], workers: int, progress: Progr
 
 
 def _render_person(work: tuple[str, _Task]) -> list[_Row]:
-    """Renders one person's missing pictures; what the rows say is computed anew, which costs little."""
+    """Renders one person's pictures, unless that was done already."""
     import cv2
 
     from kronface.synth.head import load_head
@@ -198,19 +197,19 @@ def _render_person(work: tuple[str, _Task]) -> list[_Row]:
     cv2.setNumThreads(1)
     folder, task = work
     out = Path(folder)
+    notes = out / NOTES / f"{task.identity + 1:06d}.json"
+    if notes.is_file():
+        return [_Row(**row) for row in json.loads(notes.read_text(encoding="utf-8"))]
     person = make_person(load_head(), task.identity, task.seed)
     rows = []
     for number, file in enumerate(task.files):
-        path, notes = out / file, out / ".rendering" / f"{file}.json"
-        if path.is_file() and notes.is_file():
-            rows.append(_Row(file, task.identity, **json.loads(notes.read_text(encoding="utf-8"))))
-            continue
         picture = take_picture(task.seed, task.identity, number, framing=task.framing, person=person)
         landmarks = [float(value) for value in np.round(picture.landmarks.ravel(), 3)]
         row = _Row(file, task.identity, landmarks, known_attributes(picture))
-        write_image(path, picture.image, quality=task.quality or picture.scene.quality)
-        write_json(notes, {"landmarks": row.landmarks, "attributes": row.attributes})
+        write_image(out / file, picture.image, quality=picture.scene.quality, durable=False)
         rows.append(row)
+    # Written last: a person with notes has all pictures, one without is rendered again.
+    write_text(notes, json.dumps([asdict(row) for row in rows]))
     return rows
 
 

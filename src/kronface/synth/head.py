@@ -133,7 +133,7 @@ def _extract() -> dict[str, NDArray[np.generic]]:
         import warp
         from anny.face_segmentation import get_face_segmentation_mask
 
-        warp.config.quiet = True
+        warp.config.log_level = warp.LOG_ERROR
         model = anny.Anny(local_changes="default", facial_actions="all", phenotypes="all")
         masks = [get_face_segmentation_mask(model, [name]) for name in PARTS]
     template = model.template_vertices.numpy()

@@ -6,7 +6,7 @@ camera and once from the main light. Pass two shades each pixel from the triangl
 
 import warp as wp
 
-wp.config.quiet = True
+wp.config.log_level = wp.LOG_ERROR  # no banner, and no advice on drivers
 wp.config.enable_backward = False  # nothing is differentiated: half of the code to compile
 
 SKIN = 0

@@ -1,0 +1,1 @@
+"""How well: arrays in, results out."""

@@ -1,0 +1,1 @@
+"""The store of enrolled people: enrol, identify, list, forget."""
