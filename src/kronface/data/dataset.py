@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -32,28 +32,50 @@ class BadImage:
     """The picture is readable, but the detector finds no face on it."""
 
 
-def load_face(records: Records, row: int, *, size: int, detector: Detector | None, detect: bool = False) -> Image:
-    """One aligned face: (size, size, 3) uint8 RGB.
+class FaceReader:
+    """Reads the aligned faces of some records, by row.
 
-    Pictures that are aligned already are only scaled; known landmarks are used where there are any, unless `detect`
-    is set; everything else needs the detector, which takes the largest face.
+    It keeps paths and landmarks as plain arrays: polars' threads do not survive the fork that makes a loader's worker.
 
-    Raises:
-        FaceNotFoundError: the detector sees no face.
-        ImageError: the picture cannot be read, or needs a detector and none is given.
+    Args:
+        records: the images.
+        size: side of the aligned face in pixels.
+        detector: for pictures without landmarks; it takes the largest face.
+        detect: use the detector even where landmarks are known.
     """
-    path, aligned, landmarks = (records.table[name][row] for name in ("path", "aligned", "landmarks"))
-    image = read_image(records.root / path)
-    if aligned:
-        return resize(image, size)
-    if landmarks is not None and not detect:
-        return align(image, landmarks.to_numpy(), size)
-    if detector is None:
-        raise ImageError(f"{path} has no landmarks: a detector is needed to align it")
-    face = largest_face(image, detector)
-    if face is None:
-        raise FaceNotFoundError(f"{records.root / path} shows no face that the detector finds")
-    return align(image, face.landmarks, size)
+
+    def __init__(self, records: Records, *, size: int, detector: Detector | None = None, detect: bool = False) -> None:
+        self.size = size
+        self._root = records.root
+        self._paths = records.table["path"].to_list()
+        self._aligned = records.table["aligned"].to_numpy()
+        self._detector = detector
+        self._landmarks = records.landmarks()
+        self._known = np.isfinite(self._landmarks[:, 0, 0])
+        if detect:
+            self._known[:] = False
+
+    def __call__(self, row: int) -> Image:
+        """One aligned face: (size, size, 3) uint8 RGB.
+
+        Pictures that are crops at the reference points already are only scaled.
+
+        Raises:
+            FaceNotFoundError: the detector sees no face.
+            ImageError: the picture cannot be read, or needs a detector and none is given.
+        """
+        path = self._root / self._paths[row]
+        image = read_image(path)
+        if self._aligned[row]:
+            return resize(image, self.size)
+        if self._known[row]:
+            return align(image, self._landmarks[row], self.size)
+        if self._detector is None:
+            raise ImageError(f"{path} has no landmarks: a detector is needed to align it")
+        face = largest_face(image, self._detector)
+        if face is None:
+            raise FaceNotFoundError(f"{path} shows no face that the detector finds")
+        return align(image, face.landmarks, self.size)
 
 
 def load_faces(
@@ -76,10 +98,11 @@ def load_faces(
     """
     bad: list[BadImage] = []
     allowed = max_bad_share * len(records)
+    reader = FaceReader(records, size=size, detector=detector, detect=detect)
     progress(stage, 0, len(records))
-    for row, path in enumerate(records.table["path"]):
+    for row, path in enumerate(records.table["path"].to_list()):
         try:
-            yield row, load_face(records, row, size=size, detector=detector, detect=detect), None
+            yield row, reader(row), None
         except FaceNotFoundError as error:
             yield row, None, BadImage(path, str(error), face_missing=True)
         except ImageError as error:
@@ -123,12 +146,13 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
     ) -> None:
         self.records = records
         self.size = size
-        self.detector = detector
         self.augment = augment
         self.seed = seed
         self.bad = tuple(bad)
         self._epoch = 0
         self._faces = faces
+        self._read = FaceReader(records, size=size, detector=detector)
+        self._threads_set = False
         self._labels = torch.from_numpy(records.labels(attributes))
         numbers = {name: number for number, name in enumerate(identities)}
         self._identities = torch.tensor([numbers.get(name, -1) for name in records.table["identity"]])
@@ -176,7 +200,7 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
             detector=detector,
             augment=augment,
             seed=seed,
-            faces=faces[good] if fits else None,
+            faces=None if not fits else faces if good.all() else faces[good],
             bad=bad,
         )
 
@@ -194,10 +218,10 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
         Raises:
             ImageError: the picture cannot be used.
         """
-        if self._faces is not None:
-            face = self._faces[index]
-        else:
-            face = load_face(self.records, index, size=self.size, detector=self.detector)
+        if not self._threads_set and data.get_worker_info() is not None:
+            cv2.setNumThreads(0)  # as many workers as there are processors would each start as many threads
+            self._threads_set = True
+        face = self._faces[index] if self._faces is not None else self._read(index)
         if self.augment is not None:
             face = self.augment(face, np.random.default_rng([self.seed, self._epoch, index]))
         return {
@@ -213,10 +237,3 @@ def _too_many(records: Records, count: int, max_bad_share: float, first: BadImag
         f"{records.root}: {count} of {len(records)} pictures or more are unusable, over {max_bad_share:.1%} "
         f"(--max-bad-share); the first: {first.reason}"
     )
-
-
-def missing_pictures(records: Records, folder: Path) -> list[str]:
-    """Names that the records list below `folder` and that are not there, by one look at the folder."""
-    present = {path.name for path in folder.iterdir()}
-    names = (Path(path).name for path in records.table["path"])
-    return [name for name in names if name not in present]

@@ -65,9 +65,9 @@ class Records:
         twice = table.filter(pl.col("path").is_duplicated())
         if twice.height:
             raise DataError(f"{root}: {twice['path'][0]} is listed twice")
-        if table["identity"].null_count():
-            unknown = table.filter(pl.col("identity").is_null())["path"][0]
-            raise DataError(f"{root}: {unknown} has no identity")
+        nameless = table.filter(pl.col("identity").is_null() | (pl.col("identity") == ""))
+        if nameless.height:
+            raise DataError(f"{root}: {nameless['path'][0]} has no identity")
         splits = set(table["split"].unique()) - set(SPLITS)
         if splits:
             raise DataError(f"{root}: unknown split '{sorted(splits)[0]}': known are train, validation, test")
@@ -97,6 +97,12 @@ class Records:
     def identities(self) -> list[str]:
         """The people, sorted."""
         return sorted(self.table["identity"].unique())
+
+    def landmarks(self) -> NDArray[np.float32]:
+        """(n, 5, 2) in each picture's pixels; NaN where they are unknown."""
+        unknown = pl.lit([[float("nan")] * 2] * 5, dtype=SCHEMA["landmarks"])
+        filled = self.table.select(pl.col("landmarks").fill_null(unknown))["landmarks"]
+        return filled.to_numpy().reshape(len(self), 5, 2)
 
     def labels(self, names: Sequence[str]) -> NDArray[np.float32]:
         """(n, T) labels of 1, 0, and NaN where there is none, also for attributes that the data set does not have."""

@@ -7,6 +7,7 @@ import polars as pl
 
 from kronface.data.attributes import CELEBA
 from kronface.data.records import Records
+from kronface.data.sources.index_files import Index, read_pairs, read_table
 from kronface.errors import DataError
 
 IMAGES = "img_align_celeba"
@@ -15,8 +16,11 @@ IDENTITIES = "identity_CelebA.txt"
 PARTITION = "list_eval_partition.txt"
 LANDMARKS = "list_landmarks_align_celeba.txt"
 
+REQUIRED = (ATTRIBUTES, IDENTITIES, PARTITION)
+"""Index files without which the set cannot be read."""
+
 INDEX_FOLDERS = ("", "Anno", "Eval")
-IMAGE_FOLDERS = (IMAGES, f"{IMAGES}/{IMAGES}", f"Img/{IMAGES}")
+IMAGE_FOLDERS = (IMAGES, f"{IMAGES}/{IMAGES}", f"Img/{IMAGES}", f"Img/{IMAGES}/{IMAGES}")
 LANDMARK_NAMES = [
     f"{point}_{axis}" for point in ("lefteye", "righteye", "nose", "leftmouth", "rightmouth") for axis in "xy"
 ]
@@ -29,75 +33,67 @@ TYPICAL_LANDMARKS = ((69.0, 111.0), (108.0, 111.0), (88.0, 136.0), (72.0, 152.0)
 
 SPLITS = ("train", "validation", "test")
 
+OWNERS = (
+    "CelebA: Multimedia Laboratory, The Chinese University of Hong Kong; non-commercial research only; "
+    "the identity file on request from its owners"
+)
+"""Where the files come from, and under whose terms."""
+
 
 def celeba(root: Path, *, official: bool = False) -> Records:
-    """CelebA's aligned pictures with identities, splits, landmarks and 40 attributes.
+    """CelebA's aligned pictures with identities, splits, landmarks and attributes.
 
     Index files may lie side by side or in the official `Anno/` and `Eval/`; pictures in `img_align_celeba/`, also
-    doubled as some archives unpack, or below `Img/`. Attributes' 1 and -1 become 1 and 0.
+    doubled as some archives unpack, or below `Img/`. Attributes' 1 and -1 become 1 and 0. Whether the pictures are
+    there is not looked at: `kronface.data.check` does. Without the landmark file, which is optional, all pictures get
+    CelebA's typical landmarks: its owners have aligned them by the eyes already.
 
     Args:
         root: the folder that holds them.
-        official: require the official set's 202,599 images, its counts per split, and 8,192, 985 and 1,000
-            identities, none of them in two splits.
+        official: require the official set's 202,599 images, its counts per split, its 40 attributes, and 8,192, 985
+            and 1,000 identities, none of them in two splits. Otherwise differences become notes.
 
     Raises:
-        DataError: a file is missing, damaged or of another length than the others, or a count is not official.
+        DataError: a file is missing, damaged or lists other pictures than the others, or a count is not official.
     """
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: name the one that holds {IMAGES}/ and {ATTRIBUTES}")
-    images = find_images(root)
-    names, labels, attributes = _read_table(_require(root, ATTRIBUTES), None)
-    unknown = [name for name in attributes if name not in CELEBA]
-    if unknown:
-        raise DataError(f"{find_index(root, ATTRIBUTES)} has the unknown attribute {unknown[0]}: CelebA has 40")
-    odd = ~np.isin(labels, (-1, 1))
-    if odd.any():
-        row, column = np.argwhere(odd)[0]
-        raise DataError(
-            f"{find_index(root, ATTRIBUTES)}: {names[row]} has {labels[row, column]:g} for {attributes[column]}: "
-            "labels are 1 and -1"
-        )
-    identities = _read_pairs(_require(root, IDENTITIES))
-    partition = _read_pairs(_require(root, PARTITION))
-    for name, read in ((IDENTITIES, identities), (PARTITION, partition)):
-        _check_same(root, name, read["path"].to_numpy(), names)
-    if not partition["value"].is_in([0, 1, 2]).all():
-        raise DataError(f"{find_index(root, PARTITION)} has a split other than 0, 1 and 2")
-
-    notes: list[str] = []
-    landmark_path = find_index(root, LANDMARKS)
-    if landmark_path is None:
-        points = np.broadcast_to(np.array(TYPICAL_LANDMARKS, np.float32), (len(names), 5, 2))
-        notes.append(f"{LANDMARKS} is missing: CelebA's typical landmarks are used for all pictures")
-    else:
-        landmark_names, values, _ = _read_table(landmark_path, LANDMARK_NAMES)
-        _check_same(root, LANDMARKS, landmark_names, names)
-        points = values.reshape(-1, 5, 2)
-    folder = images.relative_to(root).as_posix()
+    folder = find_images(root).relative_to(root).as_posix()
+    attributes = read_attributes(require_index(root, ATTRIBUTES))
+    identities = read_pairs(require_index(root, IDENTITIES)).in_order_of(attributes)
+    partition = read_partition(require_index(root, PARTITION)).in_order_of(attributes)
     table = pl.DataFrame(
         {
-            "path": pl.Series(names).map_elements(lambda name: f"{folder}/{name}", return_dtype=pl.String),
-            "identity": identities["value"].cast(pl.String).str.zfill(5),
-            "split": partition["value"].replace_strict([0, 1, 2], list(SPLITS)),
-            "landmarks": pl.Series(points.astype(np.float32), dtype=pl.Array(pl.Float32, (5, 2))),
+            "path": (f"{folder}/" + attributes.names).alias("path"),
+            # Padded, so that sorting people by name sorts them by number.
+            "identity": pl.Series(identities.values[:, 0]).cast(pl.String).str.zfill(5),
+            "split": pl.Series(partition.values[:, 0]).replace_strict([0, 1, 2], list(SPLITS)),
         }
-        | {name: (labels[:, column] > 0).astype(np.int8) for column, name in enumerate(attributes)}
+        | {name: (attributes.values[:, k] > 0).astype(np.int8) for k, name in enumerate(attributes.columns)}
     )
-    notes += _check_counts(root, table, official)
-    return Records.from_columns(root, table, name="celeba", attributes=attributes, notes=notes)
+    notes: list[str] = []
+    landmarks = find_index(root, LANDMARKS)
+    if landmarks is None:
+        points = np.tile(np.array(TYPICAL_LANDMARKS, np.float32), (table.height, 1, 1))
+        notes.append(f"{LANDMARKS} is missing: CelebA's typical landmarks are used for all pictures")
+    else:
+        points = read_landmarks(landmarks).in_order_of(attributes).values.reshape(-1, 5, 2)
+    table = table.with_columns(pl.Series("landmarks", points, dtype=pl.Array(pl.Float32, (5, 2))))
+    differences = official_differences(table, attributes.columns)
+    if official and differences:
+        raise DataError(f"{root} is not the official CelebA: {'; '.join(differences)}")
+    notes += [f"not the official CelebA: {difference}" for difference in differences]
+    return Records.from_columns(root, table, name="celeba", attributes=attributes.columns, notes=notes)
 
 
 def find_index(root: Path, name: str) -> Path | None:
     """Where an index file lies below the root, or None."""
-    for folder in INDEX_FOLDERS:
-        if (root / folder / name).is_file():
-            return root / folder / name
-    return None
+    candidates = (root / folder / name for folder in INDEX_FOLDERS)
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def find_images(root: Path) -> Path:
-    """The folder of pictures: the innermost of `img_align_celeba/`, its doubled form, and that below `Img/`.
+    """The folder of pictures: the innermost of `img_align_celeba/`, its doubled form, and those below `Img/`.
 
     Raises:
         DataError: there is none.
@@ -105,84 +101,91 @@ def find_images(root: Path) -> Path:
     for folder in reversed(IMAGE_FOLDERS):
         if (root / folder).is_dir():
             return root / folder
-    raise DataError(f"{root / IMAGES} is missing: unpack img_align_celeba.zip into {root}")
+    raise DataError(f"{root / IMAGES}/ is missing: unpack {IMAGES}.zip into {root}")
 
 
-def _require(root: Path, name: str) -> Path:
+def require_index(root: Path, name: str) -> Path:
+    """Where an index file lies below the root.
+
+    Raises:
+        DataError: it is not there; says where to get it and where to put it.
+    """
     path = find_index(root, name)
-    if path is None:
-        source = "its owners send it on request" if name == IDENTITIES else "it is part of CelebA's download"
-        raise DataError(f"{root / name} is missing: {source}; put it into {root}")
-    return path
+    if path is not None:
+        return path
+    if find_index(root, name.replace(".txt", ".csv")) is not None:
+        remedy = f"the .csv copy is not read, bring the owners' {name}"
+    elif name == IDENTITIES:
+        remedy = (
+            "ask its owners for it (Multimedia Laboratory, The Chinese University of Hong Kong, send it on request; "
+            "mirrors do not have it)"
+        )
+    else:
+        remedy = "take it from CelebA's download"
+    raise DataError(f"{root / name} is missing: {remedy} and put it into {root}")
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="ascii").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not plain text: copy it again") from error
+def read_attributes(path: Path) -> Index:
+    """Labels of 1 and -1 under CelebA's names.
+
+    Raises:
+        DataError: no such file, a name that CelebA does not have, or another label.
+    """
+    index = read_table(path, whole=True)
+    unknown = [name for name in index.columns if name not in CELEBA]
+    if unknown:
+        raise DataError(f"{path} has the unknown attribute {unknown[0]}: its names must be CelebA's, spelt as there")
+    odd = np.abs(index.values) != 1
+    if odd.any():
+        row, column = np.argwhere(odd)[0]
+        raise DataError(
+            f"{path}: {index.names[int(row)]} has {index.values[row, column]} for {index.columns[column]}: "
+            "labels must be 1 or -1"
+        )
+    return index
 
 
-def _read_table(path: Path, columns: list[str] | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """A count, a line of column names, and rows of a file name and numbers, padded by one or more spaces."""
-    lines = _lines(path)
-    if len(lines) < 2 or not lines[0].strip().isdigit():
-        raise DataError(f"{path} does not start with a count and a line of names: copy it again")
-    declared, found = int(lines[0]), lines[1].split()
-    if columns is not None and found != columns:
-        raise DataError(f"{path} has the columns {' '.join(found)[:80]}, not those of CelebA")
-    rows = [line for line in lines[2:] if line.strip()]
-    if len(rows) != declared:
-        raise DataError(f"{path} announces {declared} images, but lists {len(rows)}: copy it again")
-    words = [row.split() for row in rows]
-    wrong = next((index for index, row in enumerate(words) if len(row) != len(found) + 1), None)
-    if wrong is not None:
-        raise DataError(f"{path}, line {wrong + 3}: {len(words[wrong]) - 1} values, where {len(found)} are named")
-    try:
-        values = np.array([row[1:] for row in words], np.float32)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
-    return np.array([row[0] for row in words]), values, found
+def read_partition(path: Path) -> Index:
+    """Splits: 0 train, 1 validation, 2 test.
+
+    Raises:
+        DataError: no such file, or another number.
+    """
+    index = read_pairs(path)
+    odd = np.flatnonzero(~np.isin(index.values[:, 0], (0, 1, 2)))
+    if len(odd):
+        row = int(odd[0])
+        raise DataError(f"{path}: {index.names[row]} has the split {index.values[row, 0]}: splits are 0, 1 and 2")
+    return index
 
 
-def _read_pairs(path: Path) -> pl.DataFrame:
-    """Rows of a file name and a whole number; a first line that names the columns is passed over."""
-    words = [line.split() for line in _lines(path) if line.strip()]
-    if words and not words[0][-1].isdigit():
-        words = words[1:]  # a widespread copy of the identity file starts with "image identity"
-    wrong = next((index for index, row in enumerate(words) if len(row) != 2 or not row[1].isdigit()), None)
-    if wrong is not None:
-        raise DataError(f"{path}: '{' '.join(words[wrong])[:60]}' is not a file name and a number")
-    return pl.DataFrame(
-        {"path": [row[0] for row in words], "value": [int(row[1]) for row in words]},
-        schema={"path": pl.String, "value": pl.Int64},
-    )
+def read_landmarks(path: Path) -> Index:
+    """Five points per aligned picture, in its pixels.
+
+    Raises:
+        DataError: no such file.
+    """
+    return read_table(path, columns=tuple(LANDMARK_NAMES), whole=False)
 
 
-def _check_same(root: Path, name: str, found: np.ndarray, expected: np.ndarray) -> None:
-    path = find_index(root, name)
-    if len(found) != len(expected):
-        raise DataError(f"{path} lists {len(found)} images, {ATTRIBUTES} {len(expected)}: one of them is not whole")
-    differs = np.flatnonzero(found != expected)
-    if len(differs):
-        row = differs[0]
-        raise DataError(f"{path} has {found[row]} where {ATTRIBUTES} has {expected[row]}: they are of different sets")
-
-
-def _check_counts(root: Path, table: pl.DataFrame, official: bool) -> list[str]:
-    """Compares with the official counts; differences are notes, or errors under `official`."""
-    groups = {split: table.filter(pl.col("split") == split) for split in SPLITS}
+def official_differences(table: pl.DataFrame, attributes: tuple[str, ...]) -> list[str]:
+    """What sets a table apart from the official CelebA; empty where nothing does."""
     differences = []
-    for split, part in groups.items():
+    images = sum(OFFICIAL_IMAGES.values())
+    if table.height != images:
+        differences.append(f"{table.height} images (official: {images})")
+    for split in SPLITS:
+        part = table.filter(pl.col("split") == split)
         counts = part.height, part["identity"].n_unique()
         wanted = OFFICIAL_IMAGES[split], OFFICIAL_IDENTITIES[split]
         if counts != wanted:
             differences.append(
                 f"{split} has {counts[0]} images of {counts[1]} identities (official: {wanted[0]} of {wanted[1]})"
             )
-    shared = table.group_by("identity").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1).height
-    if shared:
-        differences.append(f"{shared} identities are in two splits (official: none)")
-    if official and differences:
-        raise DataError(f"{root} is not the official CelebA: {'; '.join(differences)}")
-    return [f"not the official CelebA: {difference}" for difference in differences]
+    spread = table.group_by("identity").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
+    if spread.height:
+        first = sorted(spread["identity"])[0]
+        differences.append(f"{spread.height} identities are in two splits or more, {first} the first (official: none)")
+    if attributes != CELEBA:
+        differences.append(f"{len(attributes)} attributes, or another order (official: {len(CELEBA)})")
+    return differences

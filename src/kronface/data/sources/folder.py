@@ -9,45 +9,97 @@ from kronface.data.records import Records
 from kronface.errors import DataError
 from kronface.faces.image import SUFFIXES
 
+JUNK = frozenset({"@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
+"""Folders that operating systems leave behind; some hold thumbnails."""
+
+LAYOUT = "make one folder per person, with that person's pictures in it"
+
 
 def folder(root: Path, *, aligned: bool = False) -> Records:
-    """The pictures of `root/PERSON/…`; the person is the name of the folder directly below the root.
+    """The pictures of `root/PERSON/…`, sorted by path.
 
-    Pictures may lie deeper inside a person's folder. Hidden files, links to folders, and files that are no pictures
-    by their suffix are passed over.
+    A person is a folder that holds pictures, whatever its name; whatever lies deeper inside it belongs to the same
+    person. Mostly those are the folders directly below the root; where such a folder has only folders in it (`train/`,
+    `test/`), those are the people, named by their path (`train/ann`), and a note says so. Hidden files, links to
+    folders, and files that are no pictures by their suffix are passed over.
 
     Args:
         root: holds one folder per person.
         aligned: the pictures are crops at the reference points already.
 
     Raises:
-        DataError: the folder is missing or empty, or holds pictures but no folders of people.
+        DataError: the folder is missing, empty, cannot be read, or holds pictures but no folders of people.
     """
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: name one that holds a folder per person")
-    people = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     rows: list[tuple[str, str]] = []
     empty: list[str] = []
-    for person in people:
-        pictures = _pictures(root / person)
-        rows.extend((picture.relative_to(root).as_posix(), person) for picture in pictures)
-        if not pictures:
-            empty.append(person)
+    loose = 0
+    for name, is_folder in _entries(root):
+        if not is_folder:
+            loose += _is_picture(name)
+            continue
+        found = _people(root, name)
+        rows += found
+        if not found:
+            empty.append(name)
     if not rows:
-        loose = [path for path in root.iterdir() if path.suffix.lower() in SUFFIXES]
-        hint = "its pictures lie loose: put each person's into a folder of its own" if loose else "it has no pictures"
-        raise DataError(f"{root} does not hold a folder per person: {hint}")
-    notes = [f"{len(empty)} folders without pictures, {empty[0]} the first"] if empty else []
-    table = pl.DataFrame(rows, schema=["path", "identity"], orient="row")
+        if loose:
+            raise DataError(f"{root} holds {loose} pictures but no folders of people: {LAYOUT}")
+        raise DataError(f"{root} holds no pictures: {LAYOUT} ({', '.join(SUFFIXES)})")
+    table = pl.DataFrame(rows, schema=["path", "identity"], orient="row").sort("path")
     table = table.with_columns(pl.lit(aligned).alias("aligned"))
-    return Records.from_columns(root, table, name="folder", notes=notes)
+    return Records.from_columns(root, table, name="folder", notes=_notes(table, empty, loose))
 
 
-def _pictures(person: Path) -> list[Path]:
-    found: list[Path] = []
-    for where, folders, files in os.walk(person):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                found.append(Path(where) / name)
-    return sorted(found)
+def _people(root: Path, person: str) -> list[tuple[str, str]]:
+    """(path, identity) of every picture below `root/person`, both relative to the root."""
+    entries = _entries(root / person)
+    if any(not is_folder and _is_picture(name) for name, is_folder in entries):
+        return [(path, person) for path in _pictures(root, person)]
+    return [row for name, is_folder in entries if is_folder for row in _people(root, f"{person}/{name}")]
+
+
+def _pictures(root: Path, below: str) -> list[str]:
+    found = []
+    for name, is_folder in _entries(root / below):
+        path = f"{below}/{name}"
+        if is_folder:
+            found += _pictures(root, path)
+        elif _is_picture(name):
+            found.append(path)
+    return found
+
+
+def _entries(where: Path) -> list[tuple[str, bool]]:
+    """(name, is a folder) of what lies in a folder, sorted; without hidden things and links to folders."""
+    try:
+        with os.scandir(where) as entries:
+            return sorted(
+                (entry.name, entry.is_dir())
+                for entry in entries
+                if not entry.name.startswith(".")
+                and entry.name not in JUNK
+                # A link to a folder may lead back to one of its parents; one to a picture is as good as the picture.
+                and not (entry.is_symlink() and entry.is_dir())
+            )
+    except OSError as error:
+        raise DataError(f"{where} cannot be read: {error.strerror}") from error
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
+
+
+def _notes(table: pl.DataFrame, empty: list[str], loose: int) -> list[str]:
+    notes = []
+    if table["identity"].n_unique() == 1:
+        notes.append(f"all pictures are of one person, {table['identity'][0]}: is this the right folder?")
+    if empty:
+        notes.append(f"{len(empty)} folders without pictures, {empty[0]} the first")
+    if loose:
+        notes.append(f"{loose} pictures lie outside of the people's folders and are passed over")
+    deep = sorted(set(table.filter(pl.col("identity").str.contains("/"))["identity"]))
+    if deep:
+        notes.append(f"{len(deep)} people lie deeper than one folder, {deep[0]} the first: each is a person")
+    return notes
