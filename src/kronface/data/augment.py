@@ -3,7 +3,11 @@
 import cv2
 import numpy as np
 
+from kronface.errors import ConfigError
 from kronface.faces.image import Image
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the brightness (ITU-R BT.601)."""
 
 
 class Augment:
@@ -18,6 +22,9 @@ class Augment:
         contrast: largest change of contrast either way, as a share.
         saturation: largest change of saturation either way, as a share.
         grey: probability of a grey picture.
+
+    Raises:
+        ConfigError: a probability or share outside of [0, 1].
     """
 
     def __init__(
@@ -32,6 +39,10 @@ class Augment:
         saturation: float = 0.2,
         grey: float = 0.1,
     ) -> None:
+        shares = {"flip": flip, "shift": shift, "scale": scale, "brightness": brightness, "contrast": contrast}
+        for name, value in (shares | {"saturation": saturation, "grey": grey}).items():
+            if not 0 <= value <= 1:
+                raise ConfigError(f"augmentation: {name} is {value}, it must lie between 0 and 1")
         self.flip = flip
         self.shift = shift
         self.rotation_rad = rotation_rad
@@ -55,11 +66,24 @@ class Augment:
         matrix = np.hstack([linear, offset[:, None]])
         warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-        pixels = warped.astype(np.float32)
         gain = 1 + rng.uniform(-self.contrast, self.contrast)
         lift = rng.uniform(-self.brightness, self.brightness) * 255
         saturation = 0.0 if rng.random() < self.grey else 1 + rng.uniform(-self.saturation, self.saturation)
-        luma = pixels @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
-        pixels = luma[:, :, None] + saturation * (pixels - luma[:, :, None])
-        pixels = (pixels - 127.5) * gain + 127.5 + lift
-        return np.clip(pixels, 0, 255).astype(np.uint8)
+        # Saturation blends with the luma, contrast stretches about mid-grey: together one affine map of the colours.
+        colours = gain * (saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1)))
+        return cv2.transform(warped, np.hstack([colours, np.full((3, 1), 127.5 * (1 - gain) + lift)])).astype(np.uint8)
+
+
+def augmentation(name: str) -> Augment | None:
+    """The named strengths: 'none', 'mild' (flips and small shifts, for short runs) and 'full'.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if name == "none":
+        return None
+    if name == "mild":
+        return Augment(rotation_rad=0.0, scale=0.0, brightness=0.0, contrast=0.0, saturation=0.0, grey=0.0)
+    if name == "full":
+        return Augment()
+    raise ConfigError(f"unknown augmentation '{name}': choose none, mild or full")

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kronface.errors import ImageError
 from kronface.faces.image import Image
 
 REFERENCE_SIZE = 112
@@ -13,6 +14,19 @@ REFERENCE_POINTS: NDArray[np.float64] = np.array(
 """(5, 2): image-left eye, image-right eye, nose tip, image-left and image-right mouth corner, x then y, in the 112x112
 face (InsightFace's points, which networks for faces are commonly trained with)."""
 REFERENCE_POINTS.setflags(write=False)
+
+MOST_REDUCTION = 16
+"""Faces larger than this many times the wanted size are not averaged any further."""
+
+
+def reference_points(size: int) -> NDArray[np.float64]:
+    """(5, 2) reference points in a face of `size` x `size` pixels.
+
+    Pixel centres lie at whole numbers, so the picture reaches from -1/2 to size - 1/2, and x at 112 pixels becomes
+    (x + 1/2) · size/112 - 1/2: where the point comes to lie when a 112x112 face is resized. (Plain scaling, which
+    other code uses, differs by up to half a pixel at 224.)
+    """
+    return (REFERENCE_POINTS + 0.5) * (size / REFERENCE_SIZE) - 0.5
 
 
 def similarity(source: ArrayLike, target: ArrayLike = REFERENCE_POINTS) -> NDArray[np.float64]:
@@ -40,8 +54,8 @@ def similarity(source: ArrayLike, target: ArrayLike = REFERENCE_POINTS) -> NDArr
 def align(image: Image, landmarks: ArrayLike, size: int = REFERENCE_SIZE) -> Image:
     """Warps a face so that its landmarks come to lie on the reference points.
 
-    Faces smaller than 112 pixels are warped at a multiple of their size and averaged down, so that fine detail
-    does not alias. Reference points scale with the size (x · size / 112). Outside of the picture is black.
+    A face that shrinks is warped at a multiple of the wanted size and averaged down, so that fine detail does not
+    alias. Outside of the picture is black.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -50,12 +64,21 @@ def align(image: Image, landmarks: ArrayLike, size: int = REFERENCE_SIZE) -> Ima
 
     Returns:
         (size, size, 3) uint8 RGB.
+
+    Raises:
+        ImageError: the landmarks are not finite, or all at one place.
     """
-    factor = -(-REFERENCE_SIZE // size) if size < REFERENCE_SIZE else 1
+    points = np.asarray(landmarks, np.float64)
+    if not np.isfinite(points).all() or np.ptp(points, axis=0).max() < 1e-3:
+        raise ImageError("a face's landmarks are not finite or all at one place: detect them again")
+    scale = float(np.linalg.norm(similarity(points, reference_points(size))[0, :2]))
+    factor = min(max(round(1 / max(scale, 1e-6)), 1), MOST_REDUCTION)
     side = size * factor
-    matrix = similarity(landmarks, REFERENCE_POINTS * (side / REFERENCE_SIZE))
-    warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR)
-    return resize(warped, size)
+    matrix = similarity(points, reference_points(side))
+    part, offset = _needed_part(image, matrix, side)
+    matrix[:, 2] += matrix[:, :2] @ offset
+    warped = cv2.warpAffine(part, matrix, (side, side), flags=cv2.INTER_LINEAR)
+    return resize(warped.astype(np.uint8, copy=False), size)
 
 
 def resize(image: Image, size: int) -> Image:
@@ -65,3 +88,13 @@ def resize(image: Image, size: int) -> Image:
     shrinks = min(image.shape[:2]) > size
     resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return resized.astype(np.uint8, copy=False)
+
+
+def _needed_part(image: Image, matrix: NDArray[np.float64], side: int) -> tuple[Image, NDArray[np.float64]]:
+    """The part of the picture that a warp to (side, side) reads, and its corner: OpenCV warps up to 32,767 pixels."""
+    corners = np.array([[-1, -1], [side, -1], [-1, side], [side, side]]) - matrix[:, 2]
+    origins = np.linalg.solve(matrix[:, :2], corners.T)
+    size = np.array([image.shape[1], image.shape[0]])
+    low = np.clip(np.floor(origins.min(1)) - 1, 0, size - 1).astype(np.int64)
+    high = np.clip(np.ceil(origins.max(1)) + 2, low + 1, size).astype(np.int64)
+    return image[low[1] : high[1], low[0] : high[0]], low.astype(np.float64)

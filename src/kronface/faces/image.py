@@ -1,16 +1,15 @@
 """Safe decoding of pictures to RGB, and atomic writing."""
 
-import io
-import warnings
+import stat
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Header
-from PIL import UnidentifiedImageError
 
 from kronface.errors import ImageError
+from kronface.faces.header import read_header
 from kronface.files import write_bytes
 
 Image = NDArray[np.uint8]
@@ -22,7 +21,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before anything is decoded: a small file can describe an image that fills the memory."""
 
-ORIENTATION_TAG = 0x0112
+BYTES_PER_PIXEL = 8
+"""Of the largest sensible file: RGB and alpha with 16 bits each, uncompressed."""
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -32,6 +32,11 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image:
         ImageError: the file is missing, no picture, cut short, or has more than `max_pixels` pixels.
     """
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{path} is not a file: name a picture")
+        if status.st_size > max_pixels * BYTES_PER_PIXEL + (1 << 20):
+            raise ImageError(f"{path} is larger than any picture of {max_pixels} pixels: shrink it")
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror}") from error
@@ -41,22 +46,32 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image:
 def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Image:
     """Decodes a picture's bytes as `read_image` does; `name` stands in the error message.
 
+    Of several pictures in a file the first is taken. Damage inside of a JPEG's compressed data does not show from the
+    outside; the decoder fills it with what it makes of it.
+
     Raises:
         ImageError: the bytes are no picture, cut short, or describe more than `max_pixels` pixels.
     """
-    width, height, orientation = _read_header(data, name)
-    if width * height > max_pixels:
-        raise ImageError(f"{name} has {width}x{height} pixels, more than the limit of {max_pixels}: shrink it")
-    if _is_truncated(data):
-        raise ImageError(f"{name} is cut short: copy it again")
+    header = read_header(data)
+    if header is None:
+        kind = "is not a picture, or is damaged" if data else "is empty"
+        raise ImageError(f"{name} {kind}: bring a JPEG, PNG, WebP, BMP or TIFF file")
+    if header.width * header.height > max_pixels:
+        raise ImageError(
+            f"{name} has {header.width}x{header.height} pixels, more than the limit of {max_pixels}: shrink it"
+        )
+    if header.damage:
+        raise ImageError(f"{name} {header.damage}: copy it again")
     try:
-        # IMREAD_UNCHANGED keeps alpha and depth, and leaves the orientation to us.
+        # IMREAD_UNCHANGED keeps alpha and depth, and leaves the orientation to us (except in TIFF files).
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise ImageError(f"{name} cannot be decoded: {error.err}") from error
+        raise ImageError(f"{name} cannot be decoded ({error.err}): save it again as JPEG or PNG") from error
     if decoded is None:
-        raise ImageError(f"{name} cannot be decoded: it is damaged, or of a kind that OpenCV does not read")
-    return _orient(_to_rgb(decoded, name), orientation)
+        raise ImageError(f"{name} cannot be decoded: it is damaged, or of a rare kind; save it again as JPEG or PNG")
+    # OpenCV multiplies the colours of TIFF files with 8 bits by their alpha.
+    pixels = _to_rgb(decoded, name, multiplied=header.kind == "TIFF" and decoded.dtype == np.uint8)
+    return _orient(pixels, header.orientation)
 
 
 def write_image(path: Path, image: Image, *, quality: int = 95, durable: bool = True) -> None:
@@ -77,47 +92,20 @@ def write_image(path: Path, image: Image, *, quality: int = 95, durable: bool = 
     write_bytes(path, data.tobytes(), durable=durable)
 
 
-def _read_header(data: bytes, name: str) -> tuple[int, int, int]:
-    """Width, height and EXIF orientation, without decoding any pixel."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Header.DecompressionBombWarning)
-            with Header.open(io.BytesIO(data)) as header:
-                orientation = header.getexif().get(ORIENTATION_TAG, 1)
-                return header.width, header.height, orientation if isinstance(orientation, int) else 1
-    except Header.DecompressionBombError as error:
-        raise ImageError(f"{name} describes more pixels than any photograph has: it is refused") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
-        kind = "is empty" if not data else "is not a picture, or is damaged"
-        raise ImageError(f"{name} {kind}: bring a JPEG, PNG, WebP, BMP or TIFF file") from error
-
-
-def _is_truncated(data: bytes) -> bool:
-    # OpenCV fills the missing part of a cut JPEG with grey and says nothing but a warning.
-    if data.startswith(b"\xff\xd8"):
-        # An EXIF thumbnail has an end marker too: look behind the last start of a scan.
-        return data.find(b"\xff\xd9", max(data.rfind(b"\xff\xda"), 0)) < 0
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data[-64:] and b"IEND\xaeB`\x82" not in data
-    if data.startswith(b"RIFF"):
-        return len(data) < int.from_bytes(data[4:8], "little") + 8
-    if data.startswith(b"BM"):
-        return len(data) < int.from_bytes(data[2:6], "little")
-    return False
-
-
-def _to_rgb(decoded: NDArray[np.generic], name: str) -> Image:
-    pixels = decoded
-    if pixels.dtype == np.uint16:
-        pixels = np.round(pixels / 257.0).astype(np.uint8)
-    if pixels.dtype != np.uint8:
-        raise ImageError(f"{name} has pixels of type {pixels.dtype}: save it with 8 or 16 bits per channel")
+def _to_rgb(decoded: NDArray[Any], name: str, *, multiplied: bool) -> Image:
+    if decoded.dtype == np.uint16:
+        pixels = ((decoded.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif decoded.dtype == np.uint8:
+        pixels = decoded
+    else:
+        raise ImageError(f"{name} has pixels of type {decoded.dtype}: save it with 8 or 16 bits per channel")
     if pixels.ndim == 2:
         return np.repeat(pixels[:, :, None], 3, 2)
     if pixels.shape[2] == 4:
-        alpha = pixels[:, :, 3:].astype(np.float32) / 255
-        laid = pixels[:, :, :3] * alpha + 255 * (1 - alpha)
-        pixels = np.round(laid).astype(np.uint8)
+        colours, alpha = pixels[:, :, :3].astype(np.uint16), pixels[:, :, 3:].astype(np.uint16)
+        # Whole numbers below 2^16 all through: a large picture in floating point would take a gigabyte.
+        laid = colours + (255 - alpha) if multiplied else (colours * alpha + 255 * (255 - alpha) + 127) // 255
+        pixels = np.minimum(laid, 255).astype(np.uint8)
     if pixels.shape[2] != 3:
         raise ImageError(f"{name} has {pixels.shape[2]} channels: save it as grey, RGB or RGBA")
     return np.ascontiguousarray(pixels[:, :, ::-1])
