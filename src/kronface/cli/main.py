@@ -1,6 +1,7 @@
 """The entry point: finds the command, parses its options, and turns a user's mistakes into one line and exit code 2."""
 
 import errno
+import inspect
 import os
 import re
 import sys
@@ -12,9 +13,11 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
 from kronface.cli import data, demo, evaluate, identify, report, synth, train
+from kronface.cli.progress import drawn_progress
 from kronface.errors import KronfaceError
 
-Command = Callable[..., None]
+Command = Callable[..., str]
+"""A function of plain arguments that returns what to print; `progress`, where it has it, is drawn meanwhile."""
 
 COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
     {
@@ -56,7 +59,11 @@ def _run(given: list[str]) -> int:
     except ArgumentError as error:
         return _complain(_tidy(str(error), given))
     function, options = _select(parsed)
-    function(**options)
+    with drawn_progress() as progress:
+        if "progress" in inspect.signature(function).parameters:
+            options["progress"] = progress
+        answer = function(**options)
+    print(answer)  # noqa: T201 - the answer itself
     return 0
 
 
@@ -74,7 +81,7 @@ def _add(parser: ArgumentParser, commands: Mapping[str, Command | Mapping[str, C
         subcommands.add_subcommand(name, child, help=_summary(entry))
         if callable(entry):
             child.add_argument("--config", action="config", help="YAML file of options; those on the line win")
-            child.add_function_arguments(entry, as_positional=True, fail_untyped=True)
+            child.add_function_arguments(entry, as_positional=True, fail_untyped=True, skip={"progress"})
         else:
             _add(child, entry, "subcommand")
 

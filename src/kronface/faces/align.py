@@ -71,14 +71,30 @@ def align(image: Image, landmarks: ArrayLike, size: int = REFERENCE_SIZE) -> Ima
     points = np.asarray(landmarks, np.float64)
     if not np.isfinite(points).all() or np.ptp(points, axis=0).max() < 1e-3:
         raise ImageError("a face's landmarks are not finite or all at one place: detect them again")
-    scale = float(np.linalg.norm(similarity(points, reference_points(size))[0, :2]))
+    return warp(image, similarity(points, reference_points(size)), size)
+
+
+def warp(image: Image, matrix: NDArray[np.float64], size: int, *, border: int = 0) -> Image:
+    """Applies a similarity, averaging where the picture shrinks.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        matrix: (2, 3) from the picture's pixels to those of the result.
+        size: side of the result in pixels.
+        border: the grey outside of the picture.
+
+    Returns:
+        (size, size, 3) uint8 RGB.
+    """
+    scale = float(np.linalg.norm(matrix[0, :2]))
     factor = min(max(round(1 / max(scale, 1e-6)), 1), MOST_REDUCTION)
     side = size * factor
-    matrix = similarity(points, reference_points(side))
-    part, offset = _needed_part(image, matrix, side)
-    matrix[:, 2] += matrix[:, :2] @ offset
-    warped = cv2.warpAffine(part, matrix, (side, side), flags=cv2.INTER_LINEAR)
-    return resize(warped.astype(np.uint8, copy=False), size)
+    enlarged = matrix * factor
+    enlarged[:, 2] += (factor - 1) / 2  # pixel centres: x becomes (x + 1/2) · factor - 1/2
+    part, offset = _needed_part(image, enlarged, side)
+    enlarged[:, 2] += enlarged[:, :2] @ offset
+    result = cv2.warpAffine(part, enlarged, (side, side), flags=cv2.INTER_LINEAR, borderValue=(border,) * 3)
+    return resize(result.astype(np.uint8, copy=False), size)
 
 
 def resize(image: Image, size: int) -> Image:

@@ -84,6 +84,6 @@ class MemoryGallery:
     def _check(self, fingerprint: str) -> None:
         if fingerprint != self.fingerprint:
             raise CheckpointError(
-                f"embeddings of the network {fingerprint[:16]} cannot be compared with those of {self.fingerprint[:16]}: "
+                f"embeddings of network {fingerprint[:16]} cannot be compared with those of {self.fingerprint[:16]}: "
                 "enrol everybody anew"
             )

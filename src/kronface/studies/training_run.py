@@ -32,7 +32,7 @@ def train(
     learning_rate: float = 1e-3,
     schedule: str = "constant",
     attribute_weight: float = 1.0,
-    augment: bool = True,
+    augment: str = "full",
     checkpoint_steps: int = 500,
     seed: int = 0,
     device: str = "auto",
@@ -69,7 +69,8 @@ def train(
         learning_rate: Adam's.
         schedule: constant or cosine.
         attribute_weight: weight of the attribute loss beside the identity loss.
-        augment: flip, shift, turn, scale and relight the training images.
+        augment: of the training images: none, mild (flips and small shifts; for short runs) or full (also turns,
+            scale, light and colour).
         checkpoint_steps: steps between checkpoints where an epoch is longer.
         seed: of weights, order and augmentation.
         device: auto, cpu, cuda or cuda:N.
@@ -89,7 +90,7 @@ def train(
     if _is_finished(out, settings):
         return f"{out} holds this run, finished: choose another --out to repeat it"
 
-    from kronface.data.augment import Augment
+    from kronface.data.augment import augmentation
     from kronface.data.dataset import FaceDataset
     from kronface.data.sources import read_source
     from kronface.faces.detect import YuFaceDetector
@@ -101,6 +102,7 @@ def train(
     from kronface.training.fit import fit
 
     resolve_precision(precision, resolve_device(device))
+    augmentation(augment)
     records = read_source(layout, root, official=official, aligned=aligned)
     unknown = [name for name in predicted if name not in records.attributes]
     if arm != "identity-only" and unknown:
@@ -140,7 +142,7 @@ def train(
             attributes=network.predicted,
             identities=identities if name == "train" else (),
             detector=detector,
-            augment=Augment() if augment and name == "train" else None,
+            augment=augmentation(augment) if name == "train" else None,
             seed=seed,
             max_bad_share=max_bad_share,
             name=name,

@@ -280,7 +280,7 @@ def _hair_density(rng: np.random.Generator, identity: Identity, length: str, ban
 
 
 def _occlusion() -> Floats:
-    """(ROWS, COLUMNS) ambient light that reaches a place: less in sockets, nostrils, beside the nose, under the chin."""
+    """(ROWS, COLUMNS) ambient light that reaches a place: less in sockets and nostrils and under the chin."""
     shade = np.ones((ROWS, COLUMNS), np.float32)
     for side in (-1, 1):
         shade -= 0.28 * _spot(side * 0.17, 0.735, 0.08, 0.011)

@@ -67,7 +67,7 @@ def rasterise(
     width: int,
     height: int,
     keys: wp.array2d(dtype=wp.int64),
-):
+) -> None:
     """Keeps, per pixel, the smallest key: depth in the upper half, triangle number in the lower.
 
     Hair is there only where channel 3 of the texture, its density, exceeds one half.
@@ -162,7 +162,7 @@ def shade(
     gloss: float,
     background: wp.array2d(dtype=wp.vec3),
     out: wp.array2d(dtype=wp.vec3),
-):
+) -> None:
     """One pixel: interpolates its triangle, finds the material's colour, lights it; linear RGB out."""
     y, x = wp.tid()
     key = keys[y, x]

@@ -66,7 +66,7 @@ class Person:
         extra_positions: list[Floats] = [positions.astype(np.float32)]
         extra_rest: list[Floats] = [rest]
         count = len(positions)
-        for part in (self._cap(positions), self._curtain(positions), self._teeth(positions)):
+        for part in (self._cap(positions), self._curtain(positions), self._teeth()):
             if part is None:
                 continue
             where, painted, faces, material = part
@@ -159,7 +159,7 @@ class Person:
         faces = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])
         return where.astype(np.float32), painted.astype(np.float32), faces.astype(np.int32), HAIR
 
-    def _teeth(self, positions: Floats) -> tuple[Floats, Floats, NDArray[np.int32], int]:
+    def _teeth(self) -> tuple[Floats, Floats, NDArray[np.int32], int]:
         """The upper teeth as a curved strip behind the upper lip, moving with the skull, not with the lips."""
         numbers = point_vertices(self.head)
         shift = self.neutral[numbers["nose_base"]].mean(0) - self.head.template[numbers["nose_base"]].mean(0)

@@ -1,0 +1,32 @@
+"""`kronface data`: is a data set whole?"""
+
+from pathlib import Path
+
+from kronface.errors import DataError
+from kronface.files import Progress, no_progress
+
+
+def check(
+    layout: str,
+    root: Path,
+    *,
+    official: bool = False,
+    decode: bool = True,
+    progress: Progress = no_progress,
+) -> str:
+    """Says what a data set holds, and exactly what is missing, unreadable or of the wrong count.
+
+    Args:
+        layout: celeba or folder.
+        root: the data set's folder.
+        official: require the official set's counts.
+        decode: read every picture, not only their names.
+        progress: called as pictures are read.
+    """
+    from kronface.data.check import check as check_source
+
+    found = check_source(layout, root, official=official, decode=decode, progress=progress)
+    if not found.ok:
+        print(found.text())  # noqa: T201 - the report itself, which has many lines
+        raise DataError(f"{root}: {len(found.problems)} problems, the first: {found.problems[0]}")
+    return found.text()

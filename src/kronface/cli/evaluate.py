@@ -1,0 +1,98 @@
+"""`kronface evaluate`: how well a network knows people."""
+
+from pathlib import Path
+
+from kronface.cli.checkpoints import default_checkpoint
+from kronface.files import Progress, no_progress, write_json
+
+
+def folder(
+    root: Path,
+    *,
+    checkpoint: Path | None = None,
+    gallery_images: int = 1,
+    draws: int = 10,
+    aligned: bool = False,
+    json: Path | None = None,
+    name: str | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+    device: str = "auto",
+    max_bad_share: float = 0.01,
+    progress: Progress = no_progress,
+) -> str:
+    """Searches everybody's pictures among one folder per person: rank-1, CMC, and growing numbers of distractors.
+
+    Every other person is a distractor. A face that is not found is a miss, and counted. Intervals are at 95 %, by
+    bootstrap over people.
+
+    Args:
+        root: holds one folder per person; nobody of them should have been trained on.
+        checkpoint: a checkpoint folder; the demo's joint network by default.
+        gallery_images: enrolled pictures per person; all others are searched for.
+        draws: seeded choices of the enrolled pictures.
+        aligned: the pictures are crops at the reference points already.
+        json: file for the results; kronface report reads it.
+        name: how tables call the network; the checkpoint's folder by default.
+        seed: of the choices and of the bootstrap.
+        resamples: of the bootstrap.
+        device: auto, cpu, cuda or cuda:N.
+        max_bad_share: share of unreadable pictures above which it stops.
+        progress: called after every picture.
+    """
+    from kronface.data.sources.folder import folder as read_folder
+    from kronface.errors import CheckpointError
+    from kronface.faces.detect import YuFaceDetector
+    from kronface.runtime.calibrate import load_calibration
+    from kronface.runtime.describe import describe_checkpoint
+    from kronface.runtime.embedder import NetworkEmbedder
+    from kronface.runtime.evaluate import evaluate
+
+    chosen = checkpoint or default_checkpoint()
+    records = read_folder(root, aligned=aligned)
+    embedder = NetworkEmbedder.from_pretrained(chosen, device=device)
+    try:
+        calibration = load_calibration(chosen)
+    except CheckpointError:
+        calibration = None
+    result = evaluate(
+        records,
+        embedder,
+        name=name or chosen.resolve().name,
+        checkpoint=describe_checkpoint(chosen),
+        detector=None if aligned else YuFaceDetector(),
+        calibration=calibration,
+        gallery_images=gallery_images,
+        draws=draws,
+        seed=seed,
+        resamples=resamples,
+        max_bad_share=max_bad_share,
+        progress=progress,
+    )
+    if "rank1" not in result:
+        raise CheckpointError(f"{chosen} has no identity branch, so it cannot identify: choose another checkpoint")
+    result["settings"]["aligned"] = aligned
+    if json is not None:
+        write_json(json, result)
+    lines = [
+        f"rank-1 {result['rank1']:.4f} [{result['rank1_low']:.4f}, {result['rank1_high']:.4f}] "
+        f"among {result['people']} people, {result['probes']} probes, {draws} draws",
+        "rank-1 by distractors: "
+        + ", ".join(
+            f"{count}: {value:.3f}"
+            for count, value in zip(result["distractors"]["counts"], result["distractors"]["rank1"], strict=True)
+        ),
+        f"faces not found: {result['faces_not_found']} of {result['data']['images']} (counted as misses)",
+    ]
+    if result["bad_images"]:
+        first = result["bad_images"][0]["reason"]
+        lines.append(f"unreadable, left out: {len(result['bad_images'])}; the first: {first}")
+    if result["open_set"]:
+        found = result["open_set"]
+        lines.append(
+            f"threshold {found['threshold']:.4f} with {found['people']} of them enrolled: "
+            f"FPIR {found['fpir']:.4f}, FNIR {found['fnir']:.4f}"
+        )
+    if json is not None:
+        lines.append(f"results: {json}")
+    return "\n".join(lines)

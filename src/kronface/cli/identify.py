@@ -1,0 +1,93 @@
+"""`kronface identify`: who is on a photograph, and what do they look like?"""
+
+from pathlib import Path
+
+from kronface.cli.checkpoints import default_checkpoint
+from kronface.files import Progress, no_progress
+
+
+def identify(
+    photo: Path,
+    *,
+    people: Path,
+    checkpoint: Path | None = None,
+    threshold: float | None = None,
+    save: Path | None = None,
+    device: str = "auto",
+    max_bad_share: float = 0.01,
+    progress: Progress = no_progress,
+) -> str:
+    """Names every face on a photograph, or calls it unknown, and prints its attributes with their probabilities.
+
+    Nothing is kept: the people are enrolled in memory, from their pictures, for this one call. A name is given from a
+    score at which a share of 0.05 of the searches for strangers would return somebody (FPIR), as measured on people
+    whom training never saw.
+
+    Args:
+        photo: the photograph.
+        people: one folder per person; on each picture the largest face is enrolled.
+        checkpoint: a checkpoint folder; the demo's joint network by default.
+        threshold: least score for a name, in place of the checkpoint's own.
+        save: file for the photograph with boxes and names drawn on it.
+        device: auto, cpu, cuda or cuda:N.
+        max_bad_share: share of unreadable pictures of the people above which it stops.
+        progress: called after every picture of the people.
+    """
+    import numpy as np
+
+    from kronface.data.sources.folder import folder
+    from kronface.errors import CheckpointError, DataError, ImageError
+    from kronface.faces.detect import YuFaceDetector
+    from kronface.faces.image import read_image, write_image
+    from kronface.gallery.memory import MemoryGallery
+    from kronface.runtime.calibrate import load_calibration
+    from kronface.runtime.drawing import draw_faces
+    from kronface.runtime.embedder import NetworkEmbedder
+    from kronface.runtime.extract import extract
+    from kronface.runtime.pipeline import Pipeline
+
+    image = read_image(photo)
+    chosen = checkpoint or default_checkpoint()
+    embedder = NetworkEmbedder.from_pretrained(chosen, device=device)
+    detector = YuFaceDetector()
+    faces = Pipeline(detector, embedder).analyse(image)
+    if not faces:
+        raise ImageError(f"{photo} shows no face that the detector finds: bring a larger or a sharper picture")
+    records = folder(people)
+    found = extract(
+        records, embedder, detector=detector, max_bad_share=max_bad_share, stage="enrolling", progress=progress
+    )
+    if found.embeddings is None:
+        raise CheckpointError(f"{chosen} has no identity branch, so it cannot identify: choose another checkpoint")
+    gallery = MemoryGallery(embedder.fingerprint)
+    names = found.records.table["identity"].to_numpy()
+    shown = ~np.isnan(found.embeddings).any(1)
+    for name in sorted(set(names[shown])):
+        gallery.enrol(name, found.embeddings[shown & (names == name)], fingerprint=embedder.fingerprint)
+    if len(gallery) == 0:
+        raise DataError(f"{people}: no face was found on any picture: nobody can be enrolled")
+
+    lines = [f"{len(faces)} faces on {photo}; {len(gallery)} people enrolled from {int(shown.sum())} pictures"]
+    lines += [f"left out: {problem.reason}" for problem in (*found.bad, *found.not_found)]
+    if threshold is None:
+        images = int(np.median([gallery.images(name) for name in gallery.names()]))
+        limit = load_calibration(chosen).threshold_for(len(gallery), images)
+        threshold = limit.score
+        beyond = ", extrapolated: more people than it was measured with" if limit.extrapolated else ""
+        lines.append(f"threshold {threshold:.4f} (FPIR {limit.fpir} with {len(gallery)} people{beyond})")
+    else:
+        lines.append(f"threshold {threshold:.4f} (given)")
+    labels = []
+    for number, face in enumerate(faces, 1):
+        best = gallery.identify(face.embedding, fingerprint=embedder.fingerprint, top=1)[0]
+        known = best.score >= threshold
+        labels.append(f"{number}: {best.name if known else 'unknown'}")
+        nearest = "" if known else f", nearest {best.name}"
+        x, y, w, h = (round(float(value)) for value in face.face.box)
+        lines.append(f"{labels[-1]} (score {best.score:.4f}{nearest}) at x {x}, y {y}, {w}x{h}")
+        if face.attributes:
+            lines.append("   " + ", ".join(f"{key} {value:.2f}" for key, value in face.attributes.items()))
+    if save is not None:
+        write_image(save, draw_faces(image, [face.face for face in faces], labels))
+        lines.append(f"drawn: {save}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Results files as a page for people."""

@@ -1,0 +1,132 @@
+"""The report: one self-contained HTML page from results files."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup
+
+from kronface.errors import DataError
+from kronface.evaluation.comparison import rank1_difference, verdict
+from kronface.evaluation.report.plots import attribute_figure, cmc_figure, distractor_figure
+from kronface.files import write_text
+
+THUMBNAIL = 112
+
+
+def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path) -> None:
+    """Writes the page; nothing in it is fetched from anywhere.
+
+    Args:
+        results: contents of results files; the first one that identifies is what the others are compared with.
+        title: of the page.
+        out: the file.
+
+    Raises:
+        DataError: there are no results.
+    """
+    if not results:
+        raise DataError("no results to report: bring at least one results file")
+    environment = Environment(
+        loader=PackageLoader("kronface.evaluation.report"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.1f}"
+    environment.filters["plain"] = lambda name: str(name).replace("_", " ")
+    identified = [result for result in results if "rank1" in result]
+    attributed = [result for result in results if result["attributes"]]
+    names = list(dict.fromkeys(name for result in attributed for name in result["attributes"]))
+    figures = []
+    if identified:
+        figures.append(("Cumulative match characteristic", Markup(cmc_figure(identified))))  # noqa: S704 - our own SVG
+        figures.append(("Rank-1 as distractors grow", Markup(distractor_figure(identified))))  # noqa: S704
+    page = environment.get_template("page.html").render(
+        title=title,
+        headline=_headline(results, identified),
+        results=results,
+        identified=identified,
+        attributed=attributed,
+        attribute_names=names,
+        figures=figures,
+        attribute_plot=Markup(attribute_figure(attributed, names)) if names else None,  # noqa: S704
+        differences=_differences(identified),
+        matches=[_matches(result) for result in identified if _is_shown(result)],
+        samples=[_samples(result) for result in attributed if result["samples"]],
+    )
+    write_text(out, page)
+
+
+def _headline(results: Sequence[Mapping[str, Any]], identified: Sequence[Mapping[str, Any]]) -> str:
+    if not identified:
+        return (
+            f"Attributes measured on {results[0]['data']['images']} pictures of {results[0]['data']['people']} people."
+        )
+    trained = [result for result in identified if result["checkpoint"]] or identified
+    best = max(trained, key=lambda result: result["rank1"])
+    return (
+        f"Among {best['people']} people whom it was never trained on, {best['name']} names the right one first in "
+        f"{100 * best['rank1']:.1f} % of {best['probes']} searches per draw "
+        f"(95 % interval {100 * best['rank1_low']:.1f} to {100 * best['rank1_high']:.1f} %)."
+    )
+
+
+def _differences(identified: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each pair of networks on the same people: the difference, its interval, and what it supports."""
+    rows = []
+    for index, second in enumerate(identified):
+        for first in identified[index + 1 :]:
+            try:
+                difference, low, high = rank1_difference(first, second)
+            except DataError:
+                continue  # measured on different people: there is nothing to pair
+            word = verdict(low, high)
+            rows.append({"first": first["name"], "second": second["name"], "word": word} | _span(difference, low, high))
+    return rows
+
+
+def _span(difference: float, low: float, high: float) -> dict[str, str]:
+    return {"difference": f"{100 * difference:+.1f}", "low": f"{100 * low:+.1f}", "high": f"{100 * high:+.1f}"}
+
+
+def _is_shown(result: Mapping[str, Any]) -> bool:
+    return bool(result["checkpoint"]) and bool(result["examples"]["right"] or result["examples"]["wrong"])
+
+
+def _matches(result: Mapping[str, Any]) -> dict[str, Any]:
+    root = Path(result["data"]["root"])
+
+    def row(example: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(example) | {key: _picture(root, example[key]) for key in ("probe", "found", "mate")}
+
+    parts = {kind: [row(example) for example in result["examples"][kind]] for kind in ("right", "wrong")}
+    return {"name": result["name"]} | parts
+
+
+def _samples(result: Mapping[str, Any]) -> dict[str, Any]:
+    root = Path(result["data"]["root"])
+    faces = []
+    for sample in result["samples"]:
+        bars = []
+        for name, chance in sample["probabilities"].items():
+            truth = sample["labels"].get(name)
+            right = None if truth is None else (chance >= 0.5) == bool(truth)
+            bars.append({"name": name, "chance": chance, "truth": truth, "right": right})
+        faces.append({"picture": _picture(root, sample["path"]), "bars": bars})
+    return {"name": result["name"], "faces": faces}
+
+
+def _picture(root: Path, path: str) -> dict[str, str | None]:
+    """A thumbnail as a data URI, or None where the picture is no longer there."""
+    image = cv2.imread(str(root / path)) if (root / path).is_file() else None
+    if image is None:
+        return {"path": path, "uri": None}
+    scale = THUMBNAIL * 1.5 / max(image.shape[:2])
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return {"path": path, "uri": "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()}

@@ -1,0 +1,116 @@
+"""The report's figures, as SVG text."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Okabe and Ito's colours, which colour-blind readers can tell apart."""
+
+DASHES = ("-", "--", "-.", ":")
+
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "kronface",  # the same results give the same bytes
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def cmc_figure(results: Sequence[Mapping[str, Any]]) -> str:
+    """CMC curves on a logarithmic axis of ranks, with 95 % bands."""
+    with rc_context(STYLE):
+        figure, axes = _new("rank (log)", "identified within that rank")
+        for index, result in enumerate(results):
+            ranks = range(1, len(result["cmc"]) + 1)
+            _curve(axes, index, result["name"], ranks, result["cmc"], result["cmc_low"], result["cmc_high"])
+        return _finish(figure, axes)
+
+
+def distractor_figure(results: Sequence[Mapping[str, Any]]) -> str:
+    """Rank-1 against the number of distractors, both exact means over subsets, with 95 % bands."""
+    with rc_context(STYLE):
+        figure, axes = _new("distractors (log)", "rank-1 identification rate")
+        for index, result in enumerate(results):
+            part = result["distractors"]
+            _curve(axes, index, result["name"], part["counts"], part["rank1"], part["low"], part["high"], marker="o")
+        return _finish(figure, axes)
+
+
+def attribute_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Balanced accuracy of each attribute per network, with 95 % intervals; chance is one half."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7, 0.6 + 0.36 * len(names)), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(0.5, color="#888888", linestyle="--", linewidth=1)
+        for index, result in enumerate(results):
+            offset = 0.18 * (index - (len(results) - 1) / 2)
+            rows = [
+                (row + offset, values)
+                for row, name in enumerate(names)
+                if (values := result["attributes"].get(name)) and values["balanced_accuracy"] is not None
+            ]
+            if not rows:
+                continue
+            middle = [values["balanced_accuracy"] for _, values in rows]
+            low = [max(values["balanced_accuracy"] - values["balanced_accuracy_low"], 0) for _, values in rows]
+            high = [max(values["balanced_accuracy_high"] - values["balanced_accuracy"], 0) for _, values in rows]
+            axes.errorbar(
+                middle,
+                [row for row, _ in rows],
+                xerr=[low, high],
+                fmt="os^D"[index % 4],
+                markersize=4,
+                capsize=2,
+                color=COLOURS[index % len(COLOURS)],
+                label=result["name"],
+            )
+        axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+        axes.invert_yaxis()
+        axes.set_xlabel("balanced accuracy (dashed: chance)")
+        return _finish(figure, axes)
+
+
+def _new(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    return figure, axes
+
+
+def _curve(
+    axes: Axes,
+    index: int,
+    name: str,
+    x: Sequence[int] | range,
+    y: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    *,
+    marker: str = "",
+) -> None:
+    colour = COLOURS[index % len(COLOURS)]
+    # matplotlib reads $ as mathematics and a leading _ as "not in the legend".
+    label = name.replace("$", r"\$").lstrip("_") or "?"
+    axes.plot(x, y, color=colour, linestyle=DASHES[index % len(DASHES)], marker=marker, markersize=3, label=label)
+    axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+
+
+def _finish(figure: Figure, axes: Axes) -> str:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=9, frameon=False)
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

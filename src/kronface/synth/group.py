@@ -1,0 +1,60 @@
+"""One photograph with several rendered people side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kronface.synth.head import Floats, load_head
+from kronface.synth.person import make_person
+from kronface.synth.render import Camera, render
+from kronface.synth.scene import background, develop, draw_scene
+
+COLUMN, HEIGHT = 320, 480
+"""Pixels per person, and of the picture."""
+
+
+@dataclass(frozen=True)
+class GroupPhoto:
+    """The photograph, and who is where on it."""
+
+    image: NDArray[np.uint8]
+    """(H, W, 3) RGB."""
+    people: tuple[int, ...]
+    """Numbers of the people, from left to right."""
+    landmarks: tuple[Floats, ...]
+    """(5, 2) of each, in pixels."""
+
+
+def take_group_photo(people: Sequence[int], *, seed: int, image: int = 10_000) -> GroupPhoto:
+    """Photographs people of one seed together: same background and light, everybody with a pose of their own.
+
+    Args:
+        people: their numbers, from left to right.
+        seed: of the set of people.
+        image: the picture's number; large, so that it is none of a person's other pictures.
+    """
+    head = load_head()
+    shared = draw_scene(head, seed, people[0], image)
+    width = COLUMN * len(people)
+    canvas = background(shared.backdrop, HEIGHT, width)
+    rng = np.random.default_rng([seed, people[0], 1 + image, 9])
+    places: list[Floats] = []
+    for column, number in enumerate(people):
+        own = draw_scene(head, seed, number, image)
+        # A group looks at the camera: half of the turn that a picture of one person has.
+        scene = replace(own, yaw=own.yaw / 2, lighting=shared.lighting, distance=2.0)
+        person = make_person(head, number, seed)
+        mesh, points = person.pose(scene)
+        plane = np.stack([points[:, 0], -points[:, 2]], 1) / (points[:, 1:2] + scene.distance)
+        factor = float(np.exp(rng.normal(0, 0.05))) * 62 * scene.distance / 0.062
+        middle = np.array([COLUMN * (column + 0.5), 0.45 * HEIGHT]) + rng.normal(0, 10, 2)
+        left, right = max(round(middle[0]) - COLUMN, 0), min(round(middle[0]) + COLUMN, width)
+        matrix = np.array([[factor, 0, middle[0] - left], [0, factor, middle[1]]])
+        window = np.ascontiguousarray(canvas[:, left:right])
+        camera = Camera(scene.distance, matrix)
+        canvas[:, left:right] = render(mesh, person.surface(scene), scene.lighting, camera, window)
+        places.append((plane @ matrix[:, :2].T + matrix[:, 2] + (left, 0)).astype(np.float32))
+    developed = develop(canvas, replace(shared, blur=0.3, exposure=1.0), rng, 1.0)
+    return GroupPhoto(developed, tuple(people), tuple(places))
