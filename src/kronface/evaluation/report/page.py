@@ -36,7 +36,7 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path) -> Non
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.1f}"
+    environment.filters["percent"] = lambda value: "—" if value is None else f"{100 * value:.1f}"
     environment.filters["plain"] = lambda name: str(name).replace("_", " ")
     identified = [result for result in results if "rank1" in result]
     attributed = [result for result in results if result["attributes"]]
@@ -63,9 +63,8 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path) -> Non
 
 def _headline(results: Sequence[Mapping[str, Any]], identified: Sequence[Mapping[str, Any]]) -> str:
     if not identified:
-        return (
-            f"Attributes measured on {results[0]['data']['images']} pictures of {results[0]['data']['people']} people."
-        )
+        data = results[0]["data"]
+        return f"Attributes measured on {data['images']} pictures of {data['people']} people."
     trained = [result for result in identified if result["checkpoint"]] or identified
     best = max(trained, key=lambda result: result["rank1"])
     return (
