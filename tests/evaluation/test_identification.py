@@ -97,9 +97,11 @@ def test_a_network_that_maps_all_faces_to_one_point_scores_nothing() -> None:
 
 
 def test_negative_scores_are_scores() -> None:
-    vectors = [[1.0, 0.0], [-0.5, 0.1], [-1.0, 0.01], [-1.0, 0.02]]
-    result = closed_set(vectors, ["a", "a", "b", "b"], draws=1, resamples=5)
-    assert result.rank1 == 0.5  # b finds b, a's images face away from each other
+    angles = np.radians([0, 100, 230, 231])  # a's images differ by 100 degrees, b lies 130 from both of them
+    vectors = np.stack([np.cos(angles), np.sin(angles)], 1)
+    result = closed_set(vectors, ["a", "a", "b", "b"], draws=3, resamples=5)
+    assert result.rank1 == 1
+    assert min(match.mate_score for match in result.matches) < 0
 
 
 def test_faces_that_are_not_found_stay_in_the_denominator() -> None:
