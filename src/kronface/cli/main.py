@@ -33,6 +33,10 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
 """Every command by its words; each is a function of plain arguments."""
 
 
+WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
+"""Commands whose required arguments are options too, so that a saved configuration can be repeated with one changed."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code: 0 done, 2 a user's mistake, 130 interrupted, 1 a defect."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -74,15 +78,23 @@ def build_parser() -> ArgumentParser:
     return parser
 
 
+def build_command_parser(function: Command, *, prog: str | None = None, positional: bool = True) -> ArgumentParser:
+    """The parser of one command: `--config FILE`, and an option for each of the function's arguments."""
+    parser = _Parser(prog=prog, exit_on_error=False, description=(function.__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--config", action="config", help="YAML file of options; those on the line win")
+    parser.add_function_arguments(function, as_positional=positional, fail_untyped=True, skip={"progress"})
+    return parser
+
+
 def _add(parser: ArgumentParser, commands: Mapping[str, Command | Mapping[str, Command]], dest: str) -> None:
     subcommands = parser.add_subcommands(dest=dest)
     for name, entry in commands.items():
-        child = _Parser(exit_on_error=False, description=entry.__doc__.split("\n\n")[0] if callable(entry) else None)
-        subcommands.add_subcommand(name, child, help=_summary(entry))
         if callable(entry):
-            child.add_argument("--config", action="config", help="YAML file of options; those on the line win")
-            child.add_function_arguments(entry, as_positional=True, fail_untyped=True, skip={"progress"})
+            child = build_command_parser(entry, positional=entry not in WITHOUT_POSITIONS)
+            subcommands.add_subcommand(name, child, help=_summary(entry))
         else:
+            child = _Parser(exit_on_error=False)
+            subcommands.add_subcommand(name, child, help=_summary(entry))
             _add(child, entry, "subcommand")
 
 

@@ -19,7 +19,7 @@ from kronface.network.network import Network
 from kronface.training.checkpoints import AtomicCheckpointIO
 from kronface.training.journal import LAST, Journal
 from kronface.training.loaders import TrainingData
-from kronface.training.module import TrainingModule
+from kronface.training.module import SCHEDULES, TrainingModule
 from kronface.training.validation import validate
 
 
@@ -75,12 +75,14 @@ def fit(
     _check_positive(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, checkpoint_steps=checkpoint_steps
     )
+    where = resolve_device(device)
+    how = resolve_precision(precision, where)
+    if schedule not in SCHEDULES:
+        raise ConfigError(f"unknown schedule '{schedule}': choose one of {', '.join(SCHEDULES)}")
     if batch_size < 2:
         raise ConfigError(f"batch_size is {batch_size}: batch normalisation needs at least 2 images per batch")
     if len(train) < batch_size:
         raise ConfigError(f"batch_size is {batch_size}, but there are {len(train)} training images: lower it")
-    where = resolve_device(device)
-    how = resolve_precision(precision, where)
     data = TrainingData(train, batch_size=batch_size, seed=seed, steps_per_round=checkpoint_steps, workers=workers)
     module = TrainingModule(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
