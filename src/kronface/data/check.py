@@ -97,8 +97,7 @@ def check(
     if layout == "celeba" and root.is_dir():
         reference = _check_celeba_files(root, problems)
         sound = not problems
-        if reference is not None:
-            absent = _check_celeba_pictures(root, reference, problems, notes)
+        absent = _check_celeba_pictures(root, reference, problems, notes)
     else:
         sound = True
     # After faults of single files the reader would only repeat the first of them.
@@ -162,12 +161,14 @@ def _check_celeba_files(root: Path, problems: list[str]) -> Index | None:
     return found[0] if found else None
 
 
-def _check_celeba_pictures(root: Path, reference: Index, problems: list[str], notes: list[str]) -> set[str]:
+def _check_celeba_pictures(root: Path, reference: Index | None, problems: list[str], notes: list[str]) -> set[str]:
     """Compares the folder of pictures with an index file, by one listing; returns the paths that are missing."""
     try:
         images = find_images(root)
     except DataError as error:
         problems.append(str(error))
+        return set()
+    if reference is None:
         return set()
     present = {entry.name for entry in os.scandir(images)}
     missing = [name for name in reference.names if name not in present]

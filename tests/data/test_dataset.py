@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from kronface.data.augment import Augment
+from kronface.data.dataset import FaceDataset, load_faces
+from kronface.data.records import Records
+from kronface.data.sources import read_source
+from kronface.errors import DataError, FaceNotFoundError, ImageError
+from kronface.faces.align import REFERENCE_POINTS, align, resize
+from kronface.faces.detect import Face
+from kronface.faces.image import Image, read_image, write_image
+from tests.data.conftest import WriteCeleba, WritePeople
+
+ATTRIBUTES = ("Young", "Male")
+SEEN = (REFERENCE_POINTS * 0.9).astype(np.float32)
+
+
+class TwoFaces:
+    """Sees a large face and a small one, or, in bright pictures, none."""
+
+    def detect(self, image: Image) -> list[Face]:
+        if image.mean() > 250:
+            return []
+        large = Face(np.array([10, 10, 90, 90], np.float32), SEEN, 0.9)
+        return [large, Face(np.array([0, 0, 9, 9], np.float32), np.zeros((5, 2), np.float32), 0.99)]
+
+
+@pytest.fixture
+def records(write_celeba: WriteCeleba) -> Records:
+    return read_source("celeba", write_celeba())
+
+
+def test_items(records: Records) -> None:
+    order = ["00007", "10177"]
+    dataset = FaceDataset(records, size=64, attributes=ATTRIBUTES, identities=order)
+    assert len(dataset) == 12
+    item = dataset[6]
+    assert set(item) == {"image", "identity", "attributes", "index"}
+    assert (item["image"].dtype, tuple(item["image"].shape)) == (torch.uint8, (64, 64, 3))
+    assert (item["identity"].dtype, item["identity"].item()) == (torch.int64, 1)
+    assert (item["index"].dtype, item["index"].item()) == (torch.int64, 6)
+    assert item["attributes"].dtype == torch.float32
+    assert item["attributes"].tolist() == [records.table["Young"][6], records.table["Male"][6]]
+    assert [int(dataset[k]["identity"]) for k in range(12)] == [0, 0, 0, -1, -1, 1, 1, -1, -1, -1, -1, -1]
+    expected = align(read_image(records.root / records.table["path"][6]), records.landmarks()[6], 64)
+    np.testing.assert_array_equal(item["image"].numpy(), expected)
+
+
+def test_attributes_that_the_set_lacks_are_nan(write_people: WritePeople) -> None:
+    records = read_source("folder", write_people({"ann": 1, "bob": 1}), aligned=True)
+    assert FaceDataset(records, size=64, attributes=ATTRIBUTES)[0]["attributes"].isnan().all()
+
+
+def test_aligned_pictures_are_only_scaled(write_people: WritePeople) -> None:
+    records = read_source("folder", write_people({"ann": 1, "bob": 1}), aligned=True)
+    picture = read_image(records.root / "ann" / "000.png")
+    np.testing.assert_array_equal(FaceDataset(records, size=112)[0]["image"].numpy(), picture)
+    np.testing.assert_array_equal(FaceDataset(records, size=64)[0]["image"].numpy(), resize(picture, 64))
+
+
+def test_the_largest_face_is_taken(write_people: WritePeople) -> None:
+    records = read_source("folder", write_people({"ann": 1, "bob": 1}))
+    picture = read_image(records.root / "ann" / "000.png")
+    face = FaceDataset(records, size=64, detector=TwoFaces())[0]["image"].numpy()
+    np.testing.assert_array_equal(face, align(picture, SEEN, 64))
+    with pytest.raises(ImageError, match="a detector is needed"):
+        FaceDataset(records, size=64)[0]
+
+
+def test_a_bad_picture_raises_with_its_name(records: Records) -> None:
+    path = records.root / records.table["path"][3]
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ImageError, match=r"000004\.jpg is cut short"):
+        FaceDataset(records, size=64)[3]
+
+
+def collect(dataset: FaceDataset, workers: int) -> dict[int, np.ndarray]:
+    batches = DataLoader(dataset, batch_size=5, num_workers=workers)
+    return {
+        int(index): image.numpy()
+        for batch in batches
+        for index, image in zip(batch["index"], batch["image"], strict=True)
+    }
+
+
+@pytest.mark.parametrize("screened", [False, True])
+def test_workers_make_no_difference(records: Records, screened: bool) -> None:
+    make = FaceDataset.screened if screened else FaceDataset
+    dataset = make(records, size=64, augment=Augment(), seed=3)
+    dataset.set_epoch(4)
+    alone, shared = collect(dataset, 0), collect(dataset, 2)
+    assert alone.keys() == shared.keys() == set(range(12))
+    for index, image in alone.items():
+        np.testing.assert_array_equal(shared[index], image)
+
+
+def test_augmentation_depends_on_seed_epoch_and_index_alone(records: Records) -> None:
+    def image(seed: int, epoch: int, index: int) -> np.ndarray:
+        dataset = FaceDataset(records, size=64, augment=Augment(), seed=seed)
+        dataset.set_epoch(epoch)
+        return dataset[index]["image"].numpy()
+
+    np.testing.assert_array_equal(image(3, 4, 5), image(3, 4, 5))
+    assert (image(3, 5, 5) != image(3, 4, 5)).any()
+    assert (image(4, 4, 5) != image(3, 4, 5)).any()
+
+
+def test_screened_faces_are_those_of_the_files(records: Records) -> None:
+    screened = FaceDataset.screened(records, size=64, attributes=ATTRIBUTES, identities=records.identities())
+    plain = FaceDataset(records, size=64, attributes=ATTRIBUTES, identities=records.identities())
+    for index in range(12):
+        a, b = screened[index], plain[index]
+        assert all(torch.equal(a[key], b[key]) for key in a)
+    for path in records.table["path"]:
+        (records.root / path).unlink()
+    assert screened[3]["image"].shape == (64, 64, 3)  # from memory
+
+
+def test_an_augmented_item_leaves_the_kept_face_alone(records: Records) -> None:
+    dataset = FaceDataset.screened(records, size=64)
+    before = dataset[2]["image"].clone()
+    dataset.augment = Augment()
+    dataset[2]["image"].zero_()
+    dataset.augment = None
+    assert torch.equal(dataset[2]["image"], before)
+
+
+@pytest.fixture
+def hundred(write_people: WritePeople) -> Records:
+    return read_source("folder", write_people({"ann": 50, "bob": 50}), aligned=True)
+
+
+def test_one_bad_picture_in_a_hundred_is_left_out_and_reported(hundred: Records) -> None:
+    (hundred.root / "bob" / "007.png").write_bytes(b"no picture")
+    dataset = FaceDataset.screened(hundred, size=64, identities=["ann", "bob"])
+    assert len(dataset) == 99
+    assert [bad.path for bad in dataset.bad] == ["bob/007.png"]
+    assert "is not a picture" in dataset.bad[0].reason
+    assert "bob/007.png" not in dataset.records.table["path"].to_list()
+    expected = read_image(hundred.root / "bob" / "008.png")
+    row = dataset.records.table["path"].to_list().index("bob/008.png")
+    np.testing.assert_array_equal(dataset[row]["image"].numpy(), resize(expected, 64))
+    assert int(dataset[row]["identity"]) == 1
+
+
+def test_more_than_one_in_a_hundred_stops(hundred: Records) -> None:
+    for name in ("007", "008"):
+        (hundred.root / "bob" / f"{name}.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"2 of 100 pictures.* over 1\.0%.*bob/007\.png") as caught:
+        FaceDataset.screened(hundred, size=64)
+    assert "\n" not in str(caught.value)
+    assert len(FaceDataset.screened(hundred, size=64, max_bad_share=0.02)) == 98
+
+
+def test_pictures_without_a_face_are_told_apart(write_people: WritePeople) -> None:
+    records = read_source("folder", write_people({"ann": 1, "bob": 1}))
+    write_image(records.root / "bob" / "000.png", np.full((112, 112, 3), 255, np.uint8))
+    found = list(load_faces(records, size=64, detector=TwoFaces()))
+    assert [row for row, _, _ in found] == [0, 1]
+    assert found[0][2] is None
+    assert found[0][1] is not None
+    problem = found[1][2]
+    assert problem is not None
+    assert problem.face_missing
+    assert found[1][1] is None
+    with pytest.raises(FaceNotFoundError, match="shows no face"):
+        FaceDataset(records, size=64, detector=TwoFaces())[1]
+    with pytest.raises(DataError, match=r"1 of 2 pictures"):
+        FaceDataset.screened(records, size=64, detector=TwoFaces())
+
+
+def test_known_landmarks_can_be_passed_over(records: Records) -> None:
+    _, face, _ = next(iter(load_faces(records, size=64, detector=TwoFaces(), detect=True)))
+    picture = read_image(records.root / records.table["path"][0])
+    assert face is not None
+    np.testing.assert_array_equal(face, align(picture, SEEN, 64))
