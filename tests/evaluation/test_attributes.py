@@ -21,6 +21,7 @@ def test_equals_scikit_learn_where_labels_are_there() -> None:
         truth, answer = labels[known, column], chances[known, column] >= 0.5
         found = scores[name]
         assert found.accuracy == pytest.approx(accuracy_score(truth, answer))
+        assert found.balanced_accuracy is not None
         assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(truth, answer))
         assert found.majority == pytest.approx(max(truth.mean(), 1 - truth.mean()))
         assert found.images == known.sum()

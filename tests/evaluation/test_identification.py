@@ -83,7 +83,7 @@ def test_equals_the_slow_reference(people: int, gallery_images: int, seed: int, 
 
 def test_hand_worked_example() -> None:
     identities = ["a", "a", "b", "b", "c"]
-    vectors = [[1, 0], [1, 0.01], [0, 1], [0.2, -1], [-1, 0]]
+    vectors = np.array([[1, 0], [1, 0.01], [0, 1], [0.2, -1], [-1, 0]])
     result = closed_set(vectors, identities, draws=1, seed=0, resamples=10)
     # a's images look alike; b's two images face away from each other, so that even c is nearer to either.
     assert result.rank1 == pytest.approx(0.5)
@@ -123,7 +123,7 @@ def test_distractor_expectation_by_brute_force(others: int) -> None:
     for better in range(others + 1):
         expected = []
         for size in sizes:
-            subsets = list(itertools.combinations(range(others), size))
+            subsets = list(itertools.combinations(range(others), int(size)))
             expected.append(sum(all(person >= better for person in subset) for subset in subsets) / len(subsets))
         np.testing.assert_allclose(expected_rank1(np.array([better]), others, sizes)[0], expected, atol=1e-12)
     assert not expected_rank1(np.array([others + 1]), others, sizes).any()

@@ -44,7 +44,8 @@ def torchvision_weights(batch_norm: bool) -> dict[str, Tensor]:
 def independent_forward(weights: dict[str, Tensor], pixels: np.ndarray, batch_norm: bool) -> Tensor:
     """The file's network up to the last convolution, from the publisher's recipe: scale to [0, 1], then normalise."""
     scaled = pixels.astype(np.float32) / 255
-    normalised = (scaled - np.float32([0.485, 0.456, 0.406])) / np.float32([0.229, 0.224, 0.225])
+    mean, std = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
+    normalised = (scaled - mean) / std
     x = torch.from_numpy(normalised.transpose(0, 3, 1, 2).copy())
     index = 0
     for entry in CONVOLUTIONS[:-1]:
@@ -54,9 +55,9 @@ def independent_forward(weights: dict[str, Tensor], pixels: np.ndarray, batch_no
             continue
         x = functional.conv2d(x, weights[f"features.{index}.weight"], weights[f"features.{index}.bias"], padding=1)
         if batch_norm:
-            mean, variance = weights[f"features.{index + 1}.running_mean"], weights[f"features.{index + 1}.running_var"]
+            centre, variance = weights[f"features.{index + 1}.running_mean"], weights[f"features.{index + 1}.running_var"]
             scale, shift = weights[f"features.{index + 1}.weight"], weights[f"features.{index + 1}.bias"]
-            x = (x - mean[:, None, None]) / (variance[:, None, None] + 1e-5).sqrt()
+            x = (x - centre[:, None, None]) / (variance[:, None, None] + 1e-5).sqrt()
             x = x * scale[:, None, None] + shift[:, None, None]
         x = x.clamp(min=0)
         index += 3 if batch_norm else 2

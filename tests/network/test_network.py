@@ -58,6 +58,8 @@ def test_stages_called_one_by_one_equal_the_whole() -> None:
     assert network.identity_branch is not None
     hidden = network.identity_branch.forward_hidden(network.forward_fusion(face, logits))
     for left, right in zip(whole, (face, logits, hidden, network.identity_branch.forward_logits(hidden)), strict=True):
+        assert left is not None
+        assert right is not None
         assert torch.equal(left, right)
 
 

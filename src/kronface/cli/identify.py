@@ -79,6 +79,8 @@ def identify(
         lines.append(f"threshold {threshold:.4f} (given)")
     labels = []
     for number, face in enumerate(faces, 1):
+        if face.embedding is None:
+            continue
         best = gallery.identify(face.embedding, fingerprint=embedder.fingerprint, top=1)[0]
         known = best.score >= threshold
         labels.append(f"{number}: {best.name if known else 'unknown'}")

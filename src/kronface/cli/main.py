@@ -144,8 +144,8 @@ def normalise(given: Sequence[str], known_flags: frozenset[str]) -> list[str]:
 class _Parser(ArgumentParser):
     """Shows options with dashes in its help, as they are typed."""
 
-    def format_help(self) -> str:
-        text: str = super().format_help()
+    def format_help(self, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - whatever jsonargparse passes
+        text: str = super().format_help(*args, **kwargs)
         return re.sub(r"--[a-z_]+", lambda match: "--" + match[0][2:].replace("_", "-"), text)
 
 

@@ -164,10 +164,10 @@ def closed_set(
 def normalise(embeddings: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Rows of length 1 (zeros where there is no face, or a row has no direction), and which rows have a face."""
     vectors = np.asarray(embeddings, np.float32)
-    found = ~np.isnan(vectors).any(1)
+    found: NDArray[np.bool_] = np.asarray(~np.isnan(vectors).any(1))
     clean = np.where(found[:, None], vectors, 0)
     lengths = np.linalg.norm(clean, axis=1, keepdims=True)
-    return clean / np.where(lengths > 0, lengths, 1), found
+    return np.asarray(clean / np.where(lengths > 0, lengths, 1), np.float32), found
 
 
 def draw_gallery(number_of: NDArray[np.integer], *, gallery_images: int, seed: int, draw: int) -> NDArray[np.bool_]:
@@ -194,8 +194,8 @@ def make_templates(
     sums = np.zeros((people, vectors.shape[1]), np.float32)
     np.add.at(sums, number_of[used], vectors[used])
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    usable = np.bincount(number_of[used], minlength=people) > 0
-    return sums / np.where(lengths > 0, lengths, 1), usable
+    usable: NDArray[np.bool_] = np.asarray(np.bincount(number_of[used], minlength=people) > 0)
+    return np.asarray(sums / np.where(lengths > 0, lengths, 1), np.float32), usable
 
 
 def distractor_counts(others: int) -> NDArray[np.int64]:

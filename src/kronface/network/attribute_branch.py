@@ -50,4 +50,5 @@ class AttributeBranch(nn.Module):
         """Logits v (N, T · logits_per_attribute) -> probabilities of the positive class (N, T), in [0, 1]."""
         if self.logits_per_attribute == 1:
             return logits.sigmoid()
-        return logits.unflatten(1, (-1, 2)).softmax(2)[:, :, 1]  # (N, T, 2) -> (N, T)
+        pairs: Tensor = logits.unflatten(1, (-1, 2))  # (N, T, 2)
+        return pairs.softmax(2)[:, :, 1]

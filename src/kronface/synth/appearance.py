@@ -13,10 +13,10 @@ from kronface.synth.render import HIGH, LOW
 ROWS, COLUMNS = 320, 640
 """Of the texture around the head: about one millimetre each."""
 
-TURN: Floats = ((np.arange(COLUMNS, dtype=np.float32) + 0.5) / COLUMNS - 0.5)[None, :] * 2 * np.pi
+TURN: Floats = np.asarray(((np.arange(COLUMNS) + 0.5) / COLUMNS - 0.5)[None, :] * 2 * np.pi, np.float32)
 """(1, COLUMNS) turn about the vertical axis in radians: 0 in front, positive towards the person's left."""
 
-LEVEL: Floats = (HIGH - (np.arange(ROWS, dtype=np.float32) + 0.5) / ROWS * (HIGH - LOW))[:, None]
+LEVEL: Floats = np.asarray((HIGH - (np.arange(ROWS) + 0.5) / ROWS * (HIGH - LOW))[:, None], np.float32)
 """(ROWS, 1) height on the template in metres."""
 
 EYE_TURN, EYE_LEVEL = 0.227, 0.7284
@@ -125,9 +125,9 @@ def noise(rng: np.random.Generator, rows: int, columns: int) -> Floats:
     knots = np.concatenate([knots, knots[:, :4]], 1)  # the two sides meet behind the head
     wide = cv2.resize(knots, (round(COLUMNS * (columns + 4) / columns), ROWS), interpolation=cv2.INTER_CUBIC)
     shift = COLUMNS * 2 // columns
-    field = wide[:, shift : shift + COLUMNS]
+    field = np.asarray(wide[:, shift : shift + COLUMNS], np.float32)
     if field.shape[1] < COLUMNS:
-        field = cv2.resize(field, (COLUMNS, ROWS))
+        field = cv2.resize(field, (COLUMNS, ROWS)).astype(np.float32)
     out: Floats = field / max(float(field.std()), 1e-6)
     return out
 

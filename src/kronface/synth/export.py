@@ -14,6 +14,8 @@ from kronface.errors import ConfigError, DataError
 from kronface.faces.image import write_image
 from kronface.files import Progress, no_progress, write_bytes, write_json, write_text
 
+Arguments = dict[str, int | str | bool]
+
 MANIFEST = "rendering.json"
 NOTES = ".rendering"
 STAGE = "rendering people"
@@ -79,7 +81,7 @@ def write_celeba(
     _check_numbers(identities, images, workers)
     if validation < 0 or test < 0 or validation + test >= identities:
         raise ConfigError(f"of {identities} identities, {validation} for validation and {test} for test leave none")
-    arguments = {"layout": "celeba", "identities": identities, "images": images, "seed": seed}
+    arguments: Arguments = {"layout": "celeba", "identities": identities, "images": images, "seed": seed}
     _claim(out, arguments | {"validation": validation, "test": test})
     tasks = [
         _Task(seed, k, "celeba", tuple(f"{IMAGES}/{k * images + i + 1:06d}.jpg" for i in range(images)))
@@ -131,7 +133,13 @@ def write_folder(
         DataError: the folder holds something else.
     """
     _check_numbers(identities, images, workers)
-    arguments = {"layout": "folder", "identities": identities, "images": images, "seed": seed, "aligned": aligned}
+    arguments: Arguments = {
+        "layout": "folder",
+        "identities": identities,
+        "images": images,
+        "seed": seed,
+        "aligned": aligned,
+    }
     _claim(out, arguments)
     framing = "crop" if aligned else "portrait"
     tasks = [
@@ -153,7 +161,7 @@ def _check_numbers(identities: int, images: int, workers: int) -> None:
             raise ConfigError(f"{name} is {value}: it must be at least 1")
 
 
-def _claim(out: Path, arguments: dict[str, int | str | bool]) -> None:
+def _claim(out: Path, arguments: Arguments) -> None:
     """Takes a new folder, or one that was begun with the same arguments."""
     manifest = out / MANIFEST
     if manifest.is_file():

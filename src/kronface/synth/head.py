@@ -91,7 +91,8 @@ class Head:
             weights.append(np.clip(1 - np.abs(points - position), 0, 1))
         spread = np.concatenate(weights)
         products = np.where(self.phenotype_mask, spread, 1.0).prod(1)
-        return (products @ self.phenotype_projection).astype(np.float32)
+        coefficients: Floats = np.asarray(products @ self.phenotype_projection, np.float32)
+        return coefficients
 
 
 def cache_folder() -> Path:
@@ -114,14 +115,11 @@ def load_head() -> Head:
     if not path.is_file():
         arrays = _extract()
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type] # one of its options has a name of its own
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    return Head(
-        **{name: array for name, array in arrays.items() if name not in ("actions", "changes")},
-        actions=tuple(str(name) for name in arrays["actions"]),
-        changes=tuple(str(name) for name in arrays["changes"]),
-    )
+    names = {key: tuple(str(name) for name in arrays.pop(key)) for key in ("actions", "changes")}
+    return Head(**arrays, **names)  # type: ignore[arg-type] # the arrays' types are what _extract gave them
 
 
 def _extract() -> dict[str, NDArray[np.generic]]:

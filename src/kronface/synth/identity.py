@@ -85,13 +85,13 @@ def _draw_changes(head: Head, rng: np.random.Generator, weight: float) -> Floats
 def _spreads(head: Head) -> Floats:
     """(C,) standard deviations of the local changes."""
     moves = np.linalg.norm(head.change_basis[::2].reshape(len(head.changes), -1, 3), axis=2).max(1)
-    return np.minimum(SPREAD, LARGEST_MOVE / np.maximum(moves, 1e-6)).astype(np.float32)
+    return np.asarray(np.minimum(SPREAD, LARGEST_MOVE / np.maximum(moves, 1e-6)), np.float32)
 
 
 def neutral_positions(head: Head, identity: Identity) -> Floats:
     """(V, 3) vertices of the person at rest, in metres, the point between the eyes at the origin."""
     positions = shaped(identity, head, head.template, head.phenotype_basis, head.change_basis)
-    return positions - positions[eye_vertices(head)].mean(0)
+    return np.asarray(positions - positions[eye_vertices(head)].mean(0), np.float32)
 
 
 def shaped(identity: Identity, head: Head, template: Floats, phenotype_basis: Floats, change_basis: Floats) -> Floats:

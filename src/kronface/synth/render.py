@@ -159,7 +159,8 @@ def render(
         )
         samples = out.numpy()
     # INTER_AREA by a whole factor is the mean of each block.
-    return cv2.resize(samples, (background.shape[1], background.shape[0]), interpolation=cv2.INTER_AREA)
+    shape = background.shape[1], background.shape[0]
+    return np.asarray(cv2.resize(samples, shape, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _light_view(positions: Floats, direction: Floats) -> Floats:
@@ -171,7 +172,7 @@ def _light_view(positions: Floats, direction: Floats) -> Floats:
     view = positions @ axes
     low, high = view[:, :2].min(0), view[:, :2].max(0)
     view[:, :2] = (view[:, :2] - low) / (high - low).max() * (SHADOW_SIDE - 3) + 1
-    return view.astype(np.float32)
+    return np.asarray(view, np.float32)
 
 
 def vertex_normals(positions: Floats, triangles: NDArray[np.int32]) -> Floats:
@@ -182,4 +183,4 @@ def vertex_normals(positions: Floats, triangles: NDArray[np.int32]) -> Floats:
         [np.bincount(triangles.ravel(), np.repeat(faces[:, axis], 3), minlength=len(positions)) for axis in range(3)],
         1,
     )
-    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12), np.float32)

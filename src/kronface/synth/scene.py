@@ -168,4 +168,4 @@ def develop(linear: Floats, scene: Scene, rng: np.random.Generator, scale: float
     if scene.blur * scale > 0.15:
         encoded = cv2.GaussianBlur(encoded, (0, 0), scene.blur * scale)
     encoded = encoded + rng.normal(0, scene.grain, encoded.shape)
-    return np.clip(np.round(encoded * 255), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(encoded * 255), 0, 255), np.uint8)

@@ -1,6 +1,7 @@
 """The stream of training batches: a pure function of seed and step, so that a resumed run goes on exactly."""
 
 from lightning.pytorch import LightningDataModule
+from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from kronface.data.dataset import FaceDataset
@@ -37,7 +38,7 @@ class TrainingData(LightningDataModule):
         """Rounds in one pass over the data; the last one may be shorter."""
         return -(-self.steps_per_epoch // self.steps_per_round)
 
-    def train_dataloader(self) -> DataLoader[dict[str, object]]:
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """The batches of the round that the trainer's step lies in."""
         step = 0 if self.trainer is None else self.trainer.global_step
         epoch, start = divmod(step, self.steps_per_epoch)
