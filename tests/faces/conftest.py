@@ -22,7 +22,20 @@ def fetch(folder: Path) -> Path | None:
     for isolation in (["--no-build-isolation"], []):
         if archive.is_file() and hashlib.sha256(archive.read_bytes()).hexdigest() == SHA256:
             return archive
-        command = ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", *isolation]
+        command = [
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--retries",
+            "1",
+            "--timeout",
+            "10",
+            "--no-deps",
+            "--no-binary",
+            ":all:",
+            *isolation,
+        ]
         place = ["--dest", str(folder), "face_recognition==1.3.0"]
         try:
             subprocess.run([sys.executable, *command, *place], check=False, capture_output=True, timeout=120)
