@@ -24,7 +24,7 @@ def centroid(image: Image, near: np.ndarray, radius: int) -> np.ndarray:
     """Of the light around a point."""
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
     weight = image[:, :, 0].astype(float) * (np.hypot(x - near[0], y - near[1]) <= radius)
-    return np.array([(x * weight).sum(), (y * weight).sum()]) / weight.sum()
+    return np.asarray([(x * weight).sum() / weight.sum(), (y * weight).sum() / weight.sum()])
 
 
 @settings(max_examples=50, deadline=None)

@@ -3,6 +3,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,10 +20,10 @@ NOISE: Image = rng.integers(0, 256, (41, 60, 3), dtype=np.uint8)
 SMOOTH: Image = np.stack(np.broadcast_arrays(np.arange(60) * 4, np.arange(41)[:, None] * 6, 90), -1).astype(np.uint8)
 
 
-def encode(image: NDArray[np.uint8], kind: str, mode: str | None = None, **options: object) -> bytes:
+def encode(image: NDArray[np.uint8], kind: str, mode: str | None = None, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's
     buffer = io.BytesIO()
     picture = Pillow.fromarray(image)
-    (picture.convert(mode) if mode else picture).save(buffer, kind, **options)  # type: ignore[arg-type]
+    (picture.convert(mode) if mode else picture).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -42,7 +43,9 @@ def test_lossy_pictures_are_rgb(kind: str) -> None:
 def test_exif_orientation_is_applied_once(kind: str, orientation: int) -> None:
     exif = Pillow.Exif()
     exif[0x0112] = orientation
-    options = {"tiffinfo": {274: orientation}} if kind == "TIFF" else {"exif": exif.tobytes(), "quality": 95}
+    options: dict[str, Any] = (
+        {"tiffinfo": {274: orientation}} if kind == "TIFF" else {"exif": exif.tobytes(), "quality": 95}
+    )
     data = encode(SMOOTH, kind, **options)
     with Pillow.open(io.BytesIO(data)) as picture:
         expected = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
@@ -64,7 +67,7 @@ def test_grey_and_palettes_have_three_channels(kind: str, mode: str) -> None:
 @pytest.mark.parametrize(("kind", "tolerance"), [("PNG", 0), ("TIFF", 1), ("WEBP", 1)])
 def test_alpha_is_laid_on_white(kind: str, tolerance: int) -> None:
     alpha = rng.integers(0, 256, (41, 60, 1), dtype=np.uint8)
-    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    options: dict[str, Any] = {"lossless": True, "exact": True} if kind == "WEBP" else {}
     decoded = decode_image(encode(np.dstack([NOISE, alpha]), kind, **options), "x")
     expected = np.round(NOISE * (alpha / 255) + 255 * (1 - alpha / 255))
     assert np.abs(decoded - expected).max() <= tolerance

@@ -32,7 +32,7 @@ def read_header(data: bytes) -> Header | None:
         if magic.match(data):
             try:
                 return reader(data)
-            except (struct.error, IndexError, ValueError):
+            except (struct.error, LookupError, OverflowError, ValueError):
                 return None
     return None
 
@@ -145,7 +145,7 @@ def _exif_orientation(block: bytes) -> int:
     """The orientation in an EXIF block, which is a small TIFF file; 1 where there is none, or no valid one."""
     try:
         value = dict(_directory(block)).get(ORIENTATION, (1,))[0]
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, LookupError, OverflowError, ValueError):
         return 1
     return value if 1 <= value <= 8 else 1
 
