@@ -165,7 +165,11 @@ def _claim(out: Path, arguments: Arguments) -> None:
     """Takes a new folder, or one that was begun with the same arguments."""
     manifest = out / MANIFEST
     if manifest.is_file():
-        if json.loads(manifest.read_text(encoding="utf-8")) != arguments:
+        try:
+            stored = json.loads(manifest.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise DataError(f"{manifest} is damaged: choose another folder") from error
+        if stored != arguments:
             raise DataError(f"{out} holds people rendered with other arguments ({MANIFEST}): choose another folder")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
