@@ -55,7 +55,8 @@ def independent_forward(weights: dict[str, Tensor], pixels: np.ndarray, batch_no
             continue
         x = functional.conv2d(x, weights[f"features.{index}.weight"], weights[f"features.{index}.bias"], padding=1)
         if batch_norm:
-            centre, variance = weights[f"features.{index + 1}.running_mean"], weights[f"features.{index + 1}.running_var"]
+            norm = f"features.{index + 1}"
+            centre, variance = weights[f"{norm}.running_mean"], weights[f"{norm}.running_var"]
             scale, shift = weights[f"features.{index + 1}.weight"], weights[f"features.{index + 1}.bias"]
             x = (x - centre[:, None, None]) / (variance[:, None, None] + 1e-5).sqrt()
             x = x * scale[:, None, None] + shift[:, None, None]

@@ -28,5 +28,6 @@ def check(
     found = check_source(layout, root, official=official, decode=decode, progress=progress)
     if not found.ok:
         print(found.text())  # noqa: T201 - the report itself, which has many lines
-        raise DataError(f"{root}: {len(found.problems)} problems, the first: {found.problems[0]}")
+        count = "one problem" if len(found.problems) == 1 else f"{len(found.problems)} problems, the first"
+        raise DataError(f"{root}: {count}: {found.problems[0]}")
     return found.text()

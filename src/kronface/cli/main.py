@@ -39,6 +39,7 @@ WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code: 0 done, 2 a user's mistake, 130 interrupted, 1 a defect."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # it tells of damaged pictures, which we do ourselves
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(given)

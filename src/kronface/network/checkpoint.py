@@ -72,7 +72,8 @@ def save(network: "Network", folder: Path, *, card: ModelCard | None = None) -> 
         "fused": network.fused,
         "card": asdict(card),
     }
-    write_bytes(folder / WEIGHTS, serialise(_weights(network), metadata={"format": "pt", "fingerprint": mark}))
+    # One entry of metadata: the order of several is drawn by lot, and the same weights should be the same bytes.
+    write_bytes(folder / WEIGHTS, serialise(_weights(network), metadata={"format": "pt"}))
     write_text(folder / "README.md", _card_text(network, card, mark))
     (folder / CALIBRATION).unlink(missing_ok=True)  # thresholds of other weights must not outlive them
     write_json(folder / CONFIG, config)

@@ -1,0 +1,186 @@
+"""The command line as a user meets it: options, help, one line and exit code 2 for mistakes, YAML configurations."""
+
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import kronface
+from kronface.cli.main import COMMANDS, build_command_parser, flags, main, normalise
+
+ROOT = Path(__file__).parents[2]
+RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line that a mistaken command leaves."""
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.strip().splitlines()
+    # Before it there may be progress; after it there is nothing.
+    assert [line for line in lines if line.startswith("kronface: ")] == lines[-1:], captured.err
+    assert "Traceback" not in captured.err
+    return lines[-1]
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == kronface.__version__
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "folder", "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert "--gallery-images" in text
+    assert "--gallery_images" not in text
+
+
+def test_options_are_typed_with_dashes_and_flags_stand_alone() -> None:
+    known = flags(COMMANDS)
+    assert {"aligned", "official", "decode", "batch_norm"} <= known
+    given = ["evaluate", "folder", "R", "--gallery-images", "2", "--aligned", "--json", "a-b.json"]
+    expected = ["evaluate", "folder", "R", "--gallery_images", "2", "--aligned=true", "--json", "a-b.json"]
+    assert normalise(given, known) == expected
+    assert normalise(["--aligned", "false"], known) == ["--aligned", "false"]
+    assert normalise(["--draws=-1"], known) == ["--draws=-1"]
+
+
+def test_mistakes_in_the_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "nonsense" in complaint(capsys, "nonsense")
+    assert "--help" in complaint(capsys, "evaluate", "folder")
+    assert "--no-such" in complaint(capsys, "evaluate", "folder", "x", "--no-such", "1")
+    assert "draws" in complaint(capsys, "evaluate", "folder", "x", "--draws", "many")
+    assert "unknown layout" in complaint(capsys, "synth", "write", str(tmp_path / "o"), "--layout", "lfw")
+    assert "unknown layout" in complaint(capsys, "data", "check", "lfw", str(tmp_path))
+
+
+def test_mistakes_in_the_data(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "kronface demo" in complaint(capsys, "evaluate", "folder", "empty")
+    assert "empty" in complaint(capsys, "evaluate", "folder", "empty", "--checkpoint", "nowhere")
+    assert "nowhere" in complaint(capsys, "data", "check", "celeba", "nowhere")
+    assert "nowhere.jpg" in complaint(capsys, "identify", "nowhere.jpg", "--people", "empty")
+    assert "nowhere.json" in complaint(capsys, "report", "[nowhere.json]")
+    assert "no results files" in complaint(capsys, "report", "[empty]")
+    assert "nowhere" in complaint(capsys, "train", "--root", "nowhere", "--out", "run")
+    assert not (tmp_path / "run").exists()
+
+
+def small_training(root: Path, out: Path, *more: str) -> list[str]:
+    words = ["train", "--root", str(root), "--out", str(out), "--variant", "vgg19-quarter", "--size", "32"]
+    return [*words, "--epochs", "1", "--batch-size", "8", "--precision", "fp32", *more]
+
+
+def test_training_from_pictures_to_a_named_face(
+    celeba_people: Path, folder_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(small_training(celeba_people, run)) == 0
+    assert "threshold for unknown people set on 4" in capsys.readouterr().out
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert (config["epochs"], config["arm"]) == (1, "joint")
+
+    assert main(small_training(celeba_people, run)) == 0
+    assert "finished" in capsys.readouterr().out
+    assert "learning_rate was" in complaint(capsys, *small_training(celeba_people, run, "--learning-rate", "0.1"))
+
+    again = tmp_path / "again"
+    assert main(["train", "--config", str(run / "config.yaml"), "--out", str(again)]) == 0
+    for name in ("best", "last"):
+        first, second = (folder / name / "model.safetensors" for folder in (run, again))
+        assert first.read_bytes() == second.read_bytes()
+
+    results = tmp_path / "results.json"
+    words = ["evaluate", "folder", str(folder_people), "--checkpoint", str(run / "last"), "--json", str(results)]
+    assert main([*words, "--draws", "2", "--resamples", "50"]) == 0
+    stored = json.loads(results.read_text())
+    assert {"rank1", "rank1_low", "rank1_high", "cmc", "probes", "people", "faces_not_found"} <= set(stored)
+    assert (stored["people"], stored["probes"]) == (6, 12)
+    assert main(["report", f"[{results}]", "--out", str(tmp_path / "report.html")]) == 0
+    assert "rank-1" in (tmp_path / "report.html").read_text().lower()
+
+    photo = next((folder_people / "person-00003").glob("*.jpg"))
+    drawn = tmp_path / "drawn.png"
+    words = ["identify", str(photo), "--people", str(folder_people), "--checkpoint", str(run / "last")]
+    capsys.readouterr()
+    assert main([*words, "--save", str(drawn), "--threshold", "-1"]) == 0
+    text = capsys.readouterr().out
+    assert "6 people enrolled" in text
+    assert "Male" in text
+    assert drawn.is_file()
+    assert main(words) == 0
+    assert "FPIR 0.05" in capsys.readouterr().out
+    message = complaint(capsys, "identify", str(photo), "--people", str(folder_people), "--checkpoint", str(run))
+    assert str(run / "best") in message
+
+
+def test_unknown_attributes_and_missing_gpus(
+    celeba_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    words = small_training(celeba_people, tmp_path / "run", "--predicted", "[Male,Clever]", "--fused", "[Male]")
+    assert "Clever" in complaint(capsys, *words)
+    if not torch.cuda.is_available():
+        assert "cuda" in complaint(capsys, *small_training(celeba_people, tmp_path / "run", "--device", "cuda"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
+
+    monkeypatch.setattr("kronface.files.os.fsync", full)
+    message = complaint(capsys, "synth", "write", str(tmp_path / "out"), "--identities", "1", "--images", "1")
+    assert "disk is full" in message
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_data_check_of_rendered_people(celeba_people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", "celeba", str(celeba_people)]) == 0
+    text = capsys.readouterr().out
+    assert "48" in text
+    assert "complete" in text
+    message = complaint(capsys, "data", "check", "celeba", str(celeba_people), "--official")
+    assert "official" in message
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
+def test_every_recipe_fits_the_signature(recipe: Path) -> None:
+    from kronface.studies.training_run import train
+
+    parser = build_command_parser(train, positional=False)
+    parsed = parser.parse_args(["--config", str(recipe), "--root", "r", "--out", "o"])
+    for name, value in yaml.safe_load(recipe.read_text()).items():
+        assert parsed[name] == value
+
+
+def test_recipes_are_found() -> None:
+    assert [path.name for path in RECIPES] == ["paper.yaml"]
+
+
+def test_importing_kronface_imports_nothing_heavy() -> None:
+    heavy = ("torch", "cv2", "polars", "lightning", "anny", "warp")
+    script = f"import sys, kronface; print([name for name in {heavy} if name in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
+
+
+def test_the_pages_of_docs_are_up_to_date() -> None:
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    for name, page in generate.PAGES.items():
+        assert (ROOT / "docs" / name).read_text() == page(), f"run make docs: {name} is out of date"
