@@ -48,7 +48,7 @@ def test_base_rates_of_a_draw_are_celebas(head: Head) -> None:
     for number in range(people):
         for name, label in attributes(head, draw_identity(head, number, 77)).items():
             counts[name] += label
-    for name, rate in (BASE_RATES | {"Male": 0.42}).items():
+    for name, rate in {**BASE_RATES, "Male": 0.42}.items():
         margin = 2.81 * np.sqrt(rate * (1 - rate) / people)  # 99.5 % each: eleven are looked at
         assert abs(counts[name] / people - rate) < margin, name
 

@@ -2,7 +2,10 @@
 
 import json
 import multiprocessing
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +21,10 @@ Arguments = dict[str, int | str | bool]
 
 MANIFEST = "rendering.json"
 NOTES = ".rendering"
+
+RENDERING = 2
+"""Raised when the same seed gives other pictures or labels: old pictures and new ones never mix in one folder."""
+
 STAGE = "rendering people"
 
 NOT_LABELLED = (
@@ -42,6 +49,8 @@ class _Row:
 
     file: str
     identity: int
+    size: int
+    """Bytes of the picture's file."""
     landmarks: list[float]
     attributes: dict[str, int]
 
@@ -96,7 +105,8 @@ def write_celeba(
     write_bytes(out / IDENTITIES, people.encode())
     lines = [str(len(rows)), " ".join(LANDMARK_NAMES)]
     for name, row in zip(names, rows, strict=True):
-        lines.append(f"{name} " + " ".join(f"{round(value):4d}" for value in row.landmarks))
+        first, *others = (round(value) for value in row.landmarks)
+        lines.append(f"{name} {first:3d}" + "".join(f" {value:4d}" for value in others))
     write_text(out / LANDMARKS, "\n".join(lines) + "\n")
     known = list(rows[0].attributes)
     lines = [str(len(rows)), " ".join(CELEBA) + " "]
@@ -164,13 +174,17 @@ def _check_numbers(identities: int, images: int, workers: int) -> None:
 def _claim(out: Path, arguments: Arguments) -> None:
     """Takes a new folder, or one that was begun with the same arguments."""
     manifest = out / MANIFEST
+    arguments = {**arguments, "rendering": RENDERING}
     if manifest.is_file():
         try:
-            stored = json.loads(manifest.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{manifest} is damaged: choose another folder") from error
-        if stored != arguments:
-            raise DataError(f"{out} holds people rendered with other arguments ({MANIFEST}): choose another folder")
+            found = json.loads(manifest.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"{manifest} is damaged: delete {out}, or choose another folder") from error
+        if found != arguments:
+            raise DataError(
+                f"{out} holds people rendered with other arguments or by another version ({MANIFEST}): "
+                "delete it, or choose another folder"
+            )
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} exists and holds something else: choose a new folder")
@@ -179,49 +193,94 @@ def _claim(out: Path, arguments: Arguments) -> None:
 
 def _render_all(out: Path, tasks: Sequence[_Task], workers: int, progress: Progress) -> list[_Row]:
     """All pictures that are not there yet, and the index rows of all, in the order of the tasks."""
-    from kronface.synth.head import load_head
-
     total = sum(len(task.files) for task in tasks)
     progress(STAGE, 0, total)
-    load_head()  # once, so that workers find it in the cache
-    rows: list[_Row] = []
+    found = [_read_notes(out, task) for task in tasks]
+    missing = [task for task, rows in zip(tasks, found, strict=True) if rows is None]
+    done = sum(len(rows) for rows in found if rows is not None)
+    rendered: dict[int, list[_Row]] = {}
+    for rows in _render_people(out, missing, workers):
+        rendered[rows[0].identity] = rows
+        done += len(rows)
+        progress(STAGE, done, total)
+    return [
+        row
+        for task, rows in zip(tasks, found, strict=True)
+        for row in (rendered[task.identity] if rows is None else rows)
+    ]
+
+
+def _render_people(out: Path, tasks: Sequence[_Task], workers: int) -> Iterator[list[_Row]]:
+    """Renders, in this process or in several, person by person in the order of the tasks."""
+    if not tasks:
+        return
+    from kronface.synth.head import load_head
+
+    load_head()  # once, so that workers find it in the cache; it also says what is not installed
+    from kronface.synth.render import compile_kernels
+
+    compile_kernels()
+    for folder in {(out / file).parent for task in tasks for file in task.files} | {out / NOTES}:
+        for left in folder.glob("**/.*.tmp"):  # of a process that was killed while it wrote
+            left.unlink()
     if workers == 1:
         for task in tasks:
-            rows += _render_person((str(out), task))
-            progress(STAGE, len(rows), total)
-        return rows
-    # Spawned, not forked: Warp and OpenCV hold threads that a fork would not take along.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for part in pool.imap(_render_person, [(str(out), task) for task in tasks]):
-            rows += part
-            progress(STAGE, len(rows), total)
-    return rows
+            yield _render_person((str(out), task))
+        return
+    # Spawned, not forked: Warp and OpenCV hold threads that a fork would not take along. An executor, not a pool: it
+    # notices when a worker is killed.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(tasks)), context, initializer=_start_worker) as executor:
+        try:
+            yield from executor.map(_render_person, [(str(out), task) for task in tasks])
+        except BrokenProcessPool as error:
+            raise DataError(
+                f"a process that rendered people into {out} was killed: run the same command again, with fewer workers"
+            ) from error
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)  # the workers share the cores
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends them
+
+
+def _read_notes(out: Path, task: _Task) -> list[_Row] | None:
+    """What is known of a person whose pictures are all there as they were written; None if some are not."""
+    try:
+        rows = [_Row(**row) for row in json.loads(_notes_path(out, task).read_text(encoding="utf-8"))]
+        whole = all((out / row.file).stat().st_size == row.size for row in rows)
+    except (OSError, ValueError, TypeError):
+        return None
+    return rows if whole and tuple(row.file for row in rows) == task.files else None
+
+
+def _notes_path(out: Path, task: _Task) -> Path:
+    # Folders of a thousand, so that none grows too large to list.
+    return out / NOTES / f"{task.identity // 1000:04d}" / f"{task.identity + 1:06d}.json"
 
 
 def _render_person(work: tuple[str, _Task]) -> list[_Row]:
-    """Renders one person's pictures, unless that was done already."""
-    import cv2
-
+    """Renders one person's pictures."""
     from kronface.synth.head import load_head
     from kronface.synth.person import make_person
     from kronface.synth.picture import known_attributes, take_picture
 
-    cv2.setNumThreads(1)
     folder, task = work
     out = Path(folder)
-    notes = out / NOTES / f"{task.identity + 1:06d}.json"
-    if notes.is_file():
-        return [_Row(**row) for row in json.loads(notes.read_text(encoding="utf-8"))]
     person = make_person(load_head(), task.identity, task.seed)
     rows = []
     for number, file in enumerate(task.files):
+        path = out / file
         picture = take_picture(task.seed, task.identity, number, framing=task.framing, person=person)
+        write_image(path, picture.image, quality=picture.scene.quality, durable=False)
         landmarks = [float(value) for value in np.round(picture.landmarks.ravel(), 3)]
-        row = _Row(file, task.identity, landmarks, known_attributes(picture))
-        write_image(out / file, picture.image, quality=picture.scene.quality, durable=False)
-        rows.append(row)
+        rows.append(_Row(file, task.identity, path.stat().st_size, landmarks, known_attributes(picture)))
     # Written last: a person with notes has all pictures, one without is rendered again.
-    write_text(notes, json.dumps([asdict(row) for row in rows]))
+    write_bytes(_notes_path(out, task), json.dumps([asdict(row) for row in rows]).encode(), durable=False)
     return rows
 
 

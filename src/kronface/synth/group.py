@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.synth.head import Floats, load_head
-from kronface.synth.person import make_person
+from kronface.synth.linear import transform
+from kronface.synth.person import face_vertices, make_person
 from kronface.synth.render import Camera, render
 from kronface.synth.scene import background, develop, draw_scene
 
@@ -25,6 +26,8 @@ class GroupPhoto:
     """Numbers of the people, from left to right."""
     landmarks: tuple[Floats, ...]
     """(5, 2) of each, in pixels."""
+    boxes: tuple[Floats, ...]
+    """(4,) of each: x, y, width, height of the face from forehead to chin, in pixels."""
 
 
 def take_group_photo(people: Sequence[int], *, seed: int, image: int = 10_000) -> GroupPhoto:
@@ -41,6 +44,7 @@ def take_group_photo(people: Sequence[int], *, seed: int, image: int = 10_000) -
     canvas = background(shared.backdrop, HEIGHT, width)
     rng = np.random.default_rng([seed, people[0], 1 + image, 9])
     places: list[Floats] = []
+    boxes: list[Floats] = []
     for column, number in enumerate(people):
         own = draw_scene(head, seed, number, image)
         # A group looks at the camera: half of the turn that a picture of one person has.
@@ -55,6 +59,8 @@ def take_group_photo(people: Sequence[int], *, seed: int, image: int = 10_000) -
         window = np.ascontiguousarray(canvas[:, left:right])
         camera = Camera(scene.distance, matrix)
         canvas[:, left:right] = render(mesh, person.surface(scene), scene.lighting, camera, window)
-        places.append((plane @ matrix[:, :2].T + matrix[:, 2] + (left, 0)).astype(np.float32))
+        face = camera.project(mesh.positions[: len(head.template)][face_vertices(head)])[:, :2] + (left, 0)
+        boxes.append(np.concatenate([face.min(0), np.ptp(face, axis=0)]).astype(np.float32))
+        places.append((transform(plane, matrix[:, :2]) + matrix[:, 2] + (left, 0)).astype(np.float32))
     developed = develop(canvas, replace(shared, blur=0.3, exposure=1.0), rng, 1.0)
-    return GroupPhoto(developed, tuple(people), tuple(places))
+    return GroupPhoto(developed, tuple(people), tuple(places), tuple(boxes))

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from kronface.errors import MissingExtraError
 from kronface.files import atomic_path
+from kronface.synth.linear import combine
+from kronface.synth.silence import silenced
 
 Floats = NDArray[np.float32]
 
@@ -91,8 +93,7 @@ class Head:
             weights.append(np.clip(1 - np.abs(points - position), 0, 1))
         spread = np.concatenate(weights)
         products = np.where(self.phenotype_mask, spread, 1.0).prod(1)
-        coefficients: Floats = np.asarray(products @ self.phenotype_projection, np.float32)
-        return coefficients
+        return combine(products.astype(np.float32), self.phenotype_projection)
 
 
 def cache_folder() -> Path:
@@ -105,10 +106,11 @@ def load_head() -> Head:
     """The head, from the cache if it is there; the first time takes about a minute.
 
     Raises:
-        MissingExtraError: `anny` is not installed.
+        MissingExtraError: `anny` or `warp-lang` is not installed.
     """
     try:
         mark = version("anny")
+        version("warp-lang")
     except PackageNotFoundError as error:
         raise MissingExtraError("synth", "rendering people") from error
     path = cache_folder() / f"head-anny{mark}-{FORMAT}.npz"
@@ -125,13 +127,14 @@ def load_head() -> Head:
 def _extract() -> dict[str, NDArray[np.generic]]:
     import warnings
 
-    with warnings.catch_warnings():
+    with silenced(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import anny
         import warp
+
+        warp.config.log_level = warp.LOG_ERROR  # no banner
+        import anny
         from anny.face_segmentation import get_face_segmentation_mask
 
-        warp.config.log_level = warp.LOG_ERROR
         model = anny.Anny(local_changes="default", facial_actions="all", phenotypes="all")
         masks = [get_face_segmentation_mask(model, [name]) for name in PARTS]
     template = model.template_vertices.numpy()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.synth.head import Floats, Head
+from kronface.synth.linear import combine
 
 SPREAD = 0.36
 """Standard deviation of a local change, in units of its full shape."""
@@ -100,7 +101,7 @@ def shaped(identity: Identity, head: Head, template: Floats, phenotype_basis: Fl
     changes = np.empty(2 * len(identity.changes), np.float32)
     changes[::2] = np.maximum(identity.changes, 0)
     changes[1::2] = np.maximum(-identity.changes, 0)
-    offsets = coefficients @ phenotype_basis + changes @ change_basis
+    offsets = combine(coefficients, phenotype_basis) + combine(changes, change_basis)
     return (template + offsets.reshape(-1, 3)).astype(np.float32)
 
 

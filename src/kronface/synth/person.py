@@ -11,6 +11,7 @@ from kronface.synth.head import Floats, Head
 from kronface.synth.identity import Identity, draw_identity, eye_vertices, neutral_positions
 from kronface.synth.kernels import EYE, HAIR, MOUTH, SKIN, SOCKET, TEETH, TONGUE
 from kronface.synth.labels import attributes, point_vertices
+from kronface.synth.linear import combine, transform
 from kronface.synth.render import Mesh, Surface, vertex_normals
 from kronface.synth.scene import Scene, rotation
 
@@ -59,7 +60,7 @@ class Person:
             The mesh, and (5, 3): eye at -x, eye at +x, nose tip, mouth corner at -x, at +x.
         """
         head = self.head
-        positions = self.neutral + (scene.actions @ head.action_basis).reshape(-1, 3)
+        positions = self.neutral + combine(scene.actions, head.action_basis).reshape(-1, 3)
         rest = head.template
         triangles = [head.triangles]
         materials = [MATERIALS[head.parts]]
@@ -92,7 +93,7 @@ class Person:
         whole = rotation(scene.yaw, scene.pitch, scene.roll)
         part = rotation(scene.yaw * scene.body_turn, 0.0, 0.0)
         centred = positions - pivot
-        turned = weights * (centred @ whole.T) + (1 - weights) * (centred @ part.T)
+        turned = weights * transform(centred, whole) + (1 - weights) * transform(centred, part)
         # The point between the eyes stays where the camera looks.
         eyes = turned[eye_vertices(self.head)].mean(0)
         out: Floats = (turned - eyes).astype(np.float32)
@@ -190,3 +191,14 @@ def _ear_vertices(head: Head) -> NDArray[np.bool_]:
         distance = np.linalg.norm(head.change_basis[2 * index].reshape(-1, 3), axis=1)
         moved |= distance > 0.25 * distance.max()
     return moved
+
+
+@cache
+def face_vertices(head: Head) -> NDArray[np.int64]:
+    """Numbers of the skin's vertices between forehead and chin and from cheek to cheek: what a face's box holds."""
+    skin = np.unique(head.triangles[head.parts == 0])
+    places = head.template[skin]
+    turn = np.abs(np.arctan2(places[:, 0], -places[:, 1]))
+    inside = (turn < 1.1) & (places[:, 2] > 0.615) & (places[:, 2] < 0.785) & ~_ear_vertices(head)[skin]
+    out: NDArray[np.int64] = skin[inside]
+    return out

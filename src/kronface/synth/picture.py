@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from kronface.faces.align import REFERENCE_POINTS, similarity
 from kronface.synth.head import Floats, load_head
+from kronface.synth.linear import transform
 from kronface.synth.person import Person, make_person
 from kronface.synth.render import Camera, render
 from kronface.synth.scene import Scene, background, develop, draw_scene
@@ -58,7 +59,7 @@ def take_picture(seed: int, identity: int, image: int, *, framing: str, person: 
         shape, matrix, scale = (256, 256), *_portrait(rng, plane)
     camera = Camera(scene.distance, matrix)
     linear = render(mesh, person.surface(scene), scene.lighting, camera, background(scene.backdrop, *shape))
-    landmarks = plane @ matrix[:, :2].T + matrix[:, 2]
+    landmarks = transform(plane, matrix[:, :2]) + matrix[:, 2]
     return Picture(develop(linear, scene, rng, scale), landmarks.astype(np.float32), person, scene)
 
 

@@ -1,6 +1,7 @@
 """From a mesh, a texture, lights and a camera to pixels."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -8,6 +9,8 @@ import warp as wp
 from numpy.typing import NDArray
 
 from kronface.synth import kernels
+from kronface.synth.linear import transform
+from kronface.synth.silence import silenced
 
 Floats = NDArray[np.float32]
 
@@ -77,8 +80,19 @@ class Camera:
         """(N, 3) positions -> (N, 3): pixel x, pixel y, and the distance along the camera's axis."""
         depth = positions[:, 1] + self.distance
         plane = np.stack([positions[:, 0] / depth, -positions[:, 2] / depth], 1)
-        pixels = plane @ self.matrix[:, :2].T + self.matrix[:, 2]
+        pixels = transform(plane, self.matrix[:, :2]) + self.matrix[:, 2]
         return np.concatenate([pixels, depth[:, None]], 1).astype(np.float32)
+
+
+@cache
+def compile_kernels(device: str = "cpu") -> None:
+    """Starts Warp and compiles the kernels, unless its cache on disk has them: half a minute the first time.
+
+    Processes that render side by side should find them compiled: let their parent do it.
+    """
+    with silenced():
+        wp.init()
+    wp.load_module(kernels, device=device)
 
 
 def render(
@@ -97,6 +111,7 @@ def render(
     Returns:
         (H, W, 3) linear RGB, averaged from four samples per pixel.
     """
+    compile_kernels(device)
     height, width = background.shape[0] * SUPERSAMPLING, background.shape[1] * SUPERSAMPLING
     points = camera.project(mesh.positions)
     # Sample k of a pixel p lies at k / n + (1 - n) / 2n beside its centre.
@@ -169,7 +184,7 @@ def _light_view(positions: Floats, direction: Floats) -> Floats:
     right = np.cross(forward, (0.0, 0.0, 1.0) if abs(forward[2]) < 0.9 else (1.0, 0.0, 0.0))
     right /= np.linalg.norm(right)
     axes = np.stack([right, np.cross(forward, right), forward], 1)
-    view = positions @ axes
+    view = transform(positions, axes.T)
     low, high = view[:, :2].min(0), view[:, :2].max(0)
     view[:, :2] = (view[:, :2] - low) / (high - low).max() * (SHADOW_SIDE - 3) + 1
     return np.asarray(view, np.float32)
