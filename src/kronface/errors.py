@@ -21,6 +21,10 @@ class FaceNotFoundError(ImageError):
     """A readable picture on which the detector finds no face."""
 
 
+class SeveralFacesError(FaceNotFoundError):
+    """A picture that shows several faces of like size where one person was expected."""
+
+
 class CheckpointError(KronfaceError):
     """A checkpoint that is missing, damaged, or belongs to another architecture or attribute list."""
 

@@ -25,7 +25,7 @@ def identify(
 
     Args:
         photo: the photograph.
-        people: one folder per person; on each picture the largest face is enrolled.
+        people: one folder per person; pictures with several faces of like size are left out.
         checkpoint: a checkpoint folder; the demo's joint network by default.
         threshold: least score for a name, in place of the checkpoint's own.
         save: file for the photograph with boxes and names drawn on it.
@@ -55,7 +55,13 @@ def identify(
         raise ImageError(f"{photo} shows no face that the detector finds: bring a larger or a sharper picture")
     records = folder(people)
     found = extract(
-        records, embedder, detector=detector, max_bad_share=max_bad_share, stage="enrolling", progress=progress
+        records,
+        embedder,
+        detector=detector,
+        single=True,
+        max_bad_share=max_bad_share,
+        stage="enrolling",
+        progress=progress,
     )
     if found.embeddings is None:
         raise CheckpointError(f"{chosen} has no identity branch, so it cannot identify: choose another checkpoint")

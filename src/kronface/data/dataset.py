@@ -14,7 +14,7 @@ from kronface.data.augment import Augment
 from kronface.data.records import Records
 from kronface.errors import DataError, FaceNotFoundError, ImageError
 from kronface.faces.align import align, resize
-from kronface.faces.detect import Detector, largest_face
+from kronface.faces.detect import Detector, largest_face, single_face
 from kronface.faces.image import Image, read_image
 from kronface.files import Progress, no_progress
 
@@ -29,7 +29,7 @@ class BadImage:
     path: str
     reason: str
     face_missing: bool = False
-    """The picture is readable, but the detector finds no face on it."""
+    """The picture is readable, but the detector finds no face on it, or not the one that was expected."""
 
 
 class FaceReader:
@@ -42,10 +42,20 @@ class FaceReader:
         size: side of the aligned face in pixels.
         detector: for pictures without landmarks; it takes the largest face.
         detect: use the detector even where landmarks are known.
+        single: refuse pictures with a second face of like size: nobody knows whose picture they are.
     """
 
-    def __init__(self, records: Records, *, size: int, detector: Detector | None = None, detect: bool = False) -> None:
+    def __init__(
+        self,
+        records: Records,
+        *,
+        size: int,
+        detector: Detector | None = None,
+        detect: bool = False,
+        single: bool = False,
+    ) -> None:
         self.size = size
+        self._single = single
         self._root = records.root
         self._paths = records.table["path"].to_list()
         self._aligned = records.table["aligned"].to_numpy()
@@ -61,7 +71,7 @@ class FaceReader:
         Pictures that are crops at the reference points already are only scaled.
 
         Raises:
-            FaceNotFoundError: the detector sees no face.
+            FaceNotFoundError: the detector sees no face, or several where one is expected.
             ImageError: the picture cannot be read, or needs a detector and none is given.
         """
         path = self._root / self._paths[row]
@@ -72,6 +82,8 @@ class FaceReader:
             return align(image, self._landmarks[row], self.size)
         if self._detector is None:
             raise ImageError(f"{path} has no landmarks: a detector is needed to align it")
+        if self._single:
+            return align(image, single_face(image, self._detector, str(path)).landmarks, self.size)
         face = largest_face(image, self._detector)
         if face is None:
             raise FaceNotFoundError(f"{path} shows no face that the detector finds")
@@ -84,6 +96,7 @@ def load_faces(
     size: int,
     detector: Detector | None = None,
     detect: bool = False,
+    single: bool = False,
     max_bad_share: float = 0.01,
     stage: str = "reading faces",
     progress: Progress = no_progress,
@@ -98,7 +111,7 @@ def load_faces(
     """
     bad: list[BadImage] = []
     allowed = max_bad_share * len(records)
-    reader = FaceReader(records, size=size, detector=detector, detect=detect)
+    reader = FaceReader(records, size=size, detector=detector, detect=detect, single=single)
     progress(stage, 0, len(records))
     for row, path in enumerate(records.table["path"].to_list()):
         try:

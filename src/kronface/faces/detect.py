@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kronface.errors import FaceNotFoundError, SeveralFacesError
 from kronface.faces.align import warp
 from kronface.faces.image import Image
 
@@ -170,6 +171,21 @@ class YuFaceDetector:
             mapped = (points.reshape(5, 2).astype(np.float32) + 0.5) * factors - 0.5
             faces.append(Face(np.concatenate([corner, extent]), mapped, float(score) / 100))
         return faces
+
+
+def single_face(image: Image, detector: Detector, name: str) -> Face:
+    """The face of a picture that is meant to show one person; people in the background, far smaller, are passed over.
+
+    Raises:
+        FaceNotFoundError: none is found; `name` stands in the message.
+        SeveralFacesError: a second face has at least half of the largest one's area.
+    """
+    faces = detector.detect(image)
+    if not faces:
+        raise FaceNotFoundError(f"{name} shows no face that the detector finds")
+    if len(faces) > 1 and faces[1].area >= 0.5 * faces[0].area:
+        raise SeveralFacesError(f"{name} shows several faces: crop it to the person that it is of")
+    return faces[0]
 
 
 def largest_face(image: Image, detector: Detector) -> Face | None:

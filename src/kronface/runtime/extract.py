@@ -34,6 +34,7 @@ def extract(
     *,
     detector: Detector | None = None,
     detect: bool = False,
+    single: bool = False,
     batch_size: int = 64,
     max_bad_share: float = 0.01,
     stage: str = "embedding faces",
@@ -46,6 +47,7 @@ def extract(
         embedder: the network.
         detector: for pictures without known landmarks.
         detect: find the landmarks even where they are known, as it will be with photographs.
+        single: refuse pictures with a second face of like size; they count as pictures without a face.
         batch_size: faces per pass.
         max_bad_share: share of unreadable pictures above which it stops.
         stage: what the progress is called.
@@ -81,6 +83,7 @@ def extract(
         size=embedder.size,
         detector=detector,
         detect=detect,
+        single=single,
         max_bad_share=max_bad_share,
         stage=stage,
         progress=progress,

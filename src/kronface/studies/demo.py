@@ -12,7 +12,7 @@ from kronface.files import Progress, no_progress, write_json
 
 ARMS = ("identity-only", "attributes-only", "joint")
 ATTRIBUTE_WEIGHT = 20.0
-"""λ. The loss is a mean over attributes where the paper's eq. (2) is a sum, so λ = 11 would be the paper's balance here;
+"""λ. The loss is a mean over attributes where the paper's eq. (2) is a sum: λ = 11 would be the paper's balance here;
 in so few passes the identity loss, which starts at log 400, drowns a smaller one (with λ = 1 Male stays below 0.8)."""
 
 LEAST_MALE = 0.8

@@ -1,5 +1,6 @@
 """Training checkpoints that are never half-written and never unpickle anything but tensors and plain values."""
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
 from kronface.errors import CheckpointError
-from kronface.files import atomic_path
+from kronface.files import write_bytes
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -16,8 +17,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:  # noqa: ANN401, ARG002 - Lightning's signature
         """Writes `checkpoint` to `path` atomically."""
-        with atomic_path(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+        # By way of memory: on a full disk PyTorch's own file writer raises an error that does not say so.
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_bytes(Path(path), content.getvalue())
 
     def load_checkpoint(
         self,
