@@ -66,8 +66,8 @@ def test_mistakes_in_the_data(
     assert "empty" in complaint(capsys, "evaluate", "folder", "empty", "--checkpoint", "nowhere")
     assert "nowhere" in complaint(capsys, "data", "check", "celeba", "nowhere")
     assert "nowhere.jpg" in complaint(capsys, "identify", "nowhere.jpg", "--people", "empty")
-    assert "nowhere.json" in complaint(capsys, "report", "[nowhere.json]")
-    assert "no results files" in complaint(capsys, "report", "[empty]")
+    assert "nowhere.json" in complaint(capsys, "report", "nowhere.json")
+    assert "no results files" in complaint(capsys, "report", "empty")
     assert "nowhere" in complaint(capsys, "train", "--root", "nowhere", "--out", "run")
     assert not (tmp_path / "run").exists()
 
@@ -102,7 +102,7 @@ def test_training_from_pictures_to_a_named_face(
     stored = json.loads(results.read_text())
     assert {"rank1", "rank1_low", "rank1_high", "cmc", "probes", "people", "faces_not_found"} <= set(stored)
     assert (stored["people"], stored["probes"]) == (6, 12)
-    assert main(["report", f"[{results}]", "--out", str(tmp_path / "report.html")]) == 0
+    assert main(["report", str(results), "--out", str(tmp_path / "report.html")]) == 0
     assert "rank-1" in (tmp_path / "report.html").read_text().lower()
 
     photo = next((folder_people / "person-00003").glob("*.jpg"))

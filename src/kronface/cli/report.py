@@ -5,19 +5,19 @@ from pathlib import Path
 from kronface.errors import ConfigError
 
 
-def report(results: list[Path], *, out: Path = Path("report.html"), title: str = "Face identification report") -> str:
+def report(results: Path, *, out: Path = Path("report.html"), title: str = "Face identification report") -> str:
     """Writes one self-contained HTML page from results files: curves, tables, faces, right and wrong matches.
 
     Args:
-        results: files that kronface evaluate wrote with --json, or folders of them.
+        results: a file that kronface evaluate wrote with --json, or a folder of such files, which are then compared.
         out: the page.
         title: of the page.
     """
     from kronface.evaluation.report.page import build
     from kronface.evaluation.result import load_result
 
-    files = [path for given in results for path in (sorted(given.glob("*.json")) if given.is_dir() else [given])]
+    files = sorted(results.glob("*.json")) if results.is_dir() else [results]
     if not files:
-        raise ConfigError("no results files: name some that kronface evaluate wrote with --json")
+        raise ConfigError(f"{results} holds no results files: write some by kronface evaluate with --json")
     build([load_result(path) for path in files], title=title, out=out)
     return f"report: {out}"
