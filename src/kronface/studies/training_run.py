@@ -1,13 +1,20 @@
 """One training run from a folder of pictures to a checkpoint: what `kronface train` does."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kronface.data.attributes import FUSED, PREDICTED
 from kronface.errors import CheckpointError, ConfigError
 from kronface.files import Progress, no_progress, write_text
 
+if TYPE_CHECKING:
+    from kronface.data.records import Records
+
 CONFIG = "config.yaml"
+
+LEAST_HELD_OUT = 4
+"""People that a threshold needs."""
 
 
 def train(
@@ -17,6 +24,7 @@ def train(
     layout: str = "celeba",
     official: bool = False,
     aligned: bool = False,
+    held_out: float = 0.1,
     arm: str = "joint",
     variant: str = "vgg19",
     predicted: list[str] = list(PREDICTED),  # noqa: B006 - the command line shows it as the default
@@ -54,6 +62,8 @@ def train(
         layout: how the data set lies on disk: celeba or folder.
         official: require the official set's counts.
         aligned: the pictures of a folder layout are crops at the reference points already.
+        held_out: share of the people of a folder layout, which has no splits, that are kept from training for the
+            best epoch and the threshold; with fewer than four such people, all are trained on.
         arm: identity-only, attributes-only or joint.
         variant: vgg19, vgg19-half or vgg19-quarter.
         predicted: attributes that the attribute branch predicts.
@@ -108,9 +118,9 @@ def train(
     if arm != "identity-only" and unknown:
         known = ", ".join(records.attributes) or "none"
         raise ConfigError(f"{root} has no labels of the attribute {unknown[0]}: it has {known}")
-    splits = {name: records.select(split=name) for name in ("train", "validation")}
     if layout == "folder":
-        splits["train"] = records  # a folder of people has no splits: all of them are trained on
+        records = _hold_out(records, held_out, seed)
+    splits = {name: records.select(split=name) for name in ("train", "validation")}
     if len(splits["train"]) == 0:
         raise ConfigError(f"{root} has no training images: check its partition file")
     identities = splits["train"].identities()
@@ -174,6 +184,20 @@ def train(
             remarks.append(calibrate_checkpoint(out / name, splits["validation"], device=device, progress=progress))
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in history[-1].items())
     return "\n".join([f"trained: {figures}", *remarks, f"checkpoints: {out / 'best'} and {out / 'last'}"])
+
+
+def _hold_out(records: "Records", share: float, seed: int) -> "Records":
+    """Splits people, never pictures of one person: a share of them, at least four, for validation."""
+    import numpy as np
+    import polars as pl
+
+    if not 0 <= share < 1:
+        raise ConfigError(f"held_out is {share}: it is a share of the people, at least 0 and below 1")
+    people = records.identities()
+    count = round(share * len(people))
+    kept = np.random.default_rng([seed, 13]).choice(people, count if count >= LEAST_HELD_OUT else 0, replace=False)
+    split = pl.when(pl.col("identity").is_in(kept.tolist())).then(pl.lit("validation")).otherwise(pl.lit("train"))
+    return replace(records, table=records.table.with_columns(split.alias("split")))
 
 
 def _is_finished(out: Path, settings: dict[str, Any]) -> bool:

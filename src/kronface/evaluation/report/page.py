@@ -40,6 +40,8 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path) -> Non
     environment.filters["plain"] = lambda name: str(name).replace("_", " ")
     identified = [result for result in results if "rank1" in result]
     attributed = [result for result in results if result["attributes"]]
+    # Untrained networks guess: they belong beside trained ones only where people are told apart.
+    attributed = [result for result in attributed if result["checkpoint"]] or attributed
     names = list(dict.fromkeys(name for result in attributed for name in result["attributes"]))
     figures = []
     if identified:
@@ -75,10 +77,16 @@ def _headline(results: Sequence[Mapping[str, Any]], identified: Sequence[Mapping
 
 
 def _differences(identified: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each pair of networks on the same people: the difference, its interval, and what it supports."""
+    """Each pair on the same people: the difference, its interval, and what it supports.
+
+    A network with weights stands before a method without; of two networks the later one stands first.
+    """
     rows = []
-    for index, second in enumerate(identified):
-        for first in identified[index + 1 :]:
+    for index, earlier in enumerate(identified):
+        for later in identified[index + 1 :]:
+            first, second = (earlier, later) if earlier["checkpoint"] and not later["checkpoint"] else (later, earlier)
+            if not first["checkpoint"] and any(result["checkpoint"] for result in identified):
+                continue  # two baselines
             try:
                 difference, low, high = rank1_difference(first, second)
             except DataError:
