@@ -39,9 +39,9 @@ def test_rasteriser_keeps_the_nearest_triangle(seed: int) -> None:
         [
             wp.array(points, dtype=wp.vec3, device="cpu"),
             wp.array(triangles, dtype=wp.int32, device="cpu"),
-            wp.zeros(len(triangles), dtype=wp.int32, device="cpu"),
+            wp.full(len(triangles), kernels.MOUTH, dtype=wp.int32, device="cpu"),
             wp.zeros(len(points), dtype=wp.vec3, device="cpu"),
-            wp.zeros((2, 2, 6), dtype=float, device="cpu"),
+            wp.zeros((2, 2), dtype=kernels.texel, device="cpu"),
             0.0,
             1.0,
             0.5,

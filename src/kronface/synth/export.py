@@ -22,7 +22,7 @@ Arguments = dict[str, int | str | bool]
 MANIFEST = "rendering.json"
 NOTES = ".rendering"
 
-RENDERING = 2
+RENDERING = 3
 """Raised when the same seed gives other pictures or labels: old pictures and new ones never mix in one folder."""
 
 STAGE = "rendering people"
@@ -68,8 +68,11 @@ def write_celeba(
 ) -> None:
     """Renders people into CelebA's official layout, with the official files' byte conventions.
 
-    The attributes that the renderer knows are exact: the eleven identity attributes, hair colours, Bangs, beards,
-    Pale_Skin, Smiling and Mouth_Slightly_Open; what else the format asks for is -1 and listed in `README.txt`.
+    Exact are the eleven identity attributes (Male, Young, Bald, Chubby, Double_Chin, Narrow_Eyes, Big_Nose,
+    Pointy_Nose, High_Cheekbones, Big_Lips, Oval_Face), Black_Hair, Brown_Hair, Blond_Hair, Gray_Hair, Wavy_Hair, Bangs,
+    No_Beard, Mustache, Goatee, 5_o_Clock_Shadow, Pale_Skin, Wearing_Lipstick, Smiling and Mouth_Slightly_Open, and
+    Eyeglasses and Wearing_Hat, which nobody has. The format has no missing value: all other columns are -1 throughout
+    and mean nothing, as `README.txt` beside the files says.
 
     Args:
         out: a new folder, or one that an interrupted call with the same arguments left.

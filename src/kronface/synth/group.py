@@ -10,7 +10,7 @@ from kronface.synth.head import Floats, load_head
 from kronface.synth.linear import transform
 from kronface.synth.person import face_vertices, make_person
 from kronface.synth.render import Camera, render
-from kronface.synth.scene import background, develop, draw_scene
+from kronface.synth.scene import background, develop, draw_scene, meter
 
 COLUMN, HEIGHT = 320, 480
 """Pixels per person, and of the picture."""
@@ -62,5 +62,6 @@ def take_group_photo(people: Sequence[int], *, seed: int, image: int = 10_000) -
         face = camera.project(mesh.positions[: len(head.template)][face_vertices(head)])[:, :2] + (left, 0)
         boxes.append(np.concatenate([face.min(0), np.ptp(face, axis=0)]).astype(np.float32))
         places.append((transform(plane, matrix[:, :2]) + matrix[:, 2] + (left, 0)).astype(np.float32))
+    canvas *= meter(canvas, np.concatenate(places))
     developed = develop(canvas, replace(shared, blur=0.3, exposure=1.0), rng, 1.0)
     return GroupPhoto(developed, tuple(people), tuple(places), tuple(boxes))

@@ -17,11 +17,11 @@ from kronface.synth.silence import silenced
 
 Floats = NDArray[np.float32]
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what is extracted changes."""
 
-SHOULDERS = 0.42
-"""Vertices above this height (metres, rest pose) are kept: head, neck, and the upper shoulders."""
+SHOULDERS = 0.36
+"""Vertices above this height (metres, rest pose) are kept: head, neck, chest and shoulders."""
 
 PARTS = (
     "eye_front.L",
@@ -143,8 +143,8 @@ def _extract() -> dict[str, NDArray[np.generic]]:
     for number, mask in enumerate(masks):
         parts[mask.numpy()] = number + 1
     kept_faces = (template[faces][:, :, 2] > SHOULDERS).all(1)
-    # Arms hang beside the head in the rest pose's height range: the shoulders end where they begin.
-    kept_faces &= (np.abs(template[faces][:, :, 0]) < 0.2).all(1)
+    # Arms are held away from the body: the upper part of the upper arms is kept.
+    kept_faces &= (np.abs(template[faces][:, :, 0]) < 0.33).all(1)
     kept = np.unique(faces[kept_faces])
     number_of = np.full(len(template), -1)
     number_of[kept] = np.arange(len(kept))

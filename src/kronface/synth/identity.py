@@ -48,7 +48,7 @@ def draw_identity(head: Head, number: int, seed: int) -> Identity:
     """Person `number` of a seed: the same whatever else is drawn."""
     rng = np.random.default_rng([seed, number, 0, 1])
     male = bool(rng.random() < PRIOR_MALE)
-    gender = float(np.clip(rng.normal(0.08 if male else 0.92, 0.07), 0, 1))
+    gender = float(np.clip(rng.normal(0.05 if male else 0.95, 0.06), 0, 1))
     years = float(np.clip(20 + 50 * rng.beta(1.3, 2.4), 20, 80))
     ancestry = rng.dirichlet((0.35, 0.35, 0.5))
     phenotypes = {

@@ -31,15 +31,15 @@ BASE_RATES: Mapping[str, float] = MappingProxyType(
 
 THRESHOLDS: Mapping[str, float] = MappingProxyType(
     {
-        "Narrow_Eyes": -0.38503,
-        "Big_Nose": 1.57408,
-        "Pointy_Nose": 1.61191,
+        "Narrow_Eyes": -0.38512,
+        "Big_Nose": 1.57422,
+        "Pointy_Nose": 1.61194,
         "Chubby": 1.04705,
         "Double_Chin": 0.83649,
-        "High_Cheekbones": 0.30845,
+        "High_Cheekbones": 0.30853,
         "Bald": 0.93444,
-        "Big_Lips": 0.46687,
-        "Oval_Face": -0.09841,
+        "Big_Lips": 0.46696,
+        "Oval_Face": -0.09915,
         "Young": -46.79106,
     }
 )

@@ -10,7 +10,7 @@ from kronface.synth.head import Floats, load_head
 from kronface.synth.linear import transform
 from kronface.synth.person import Person, make_person
 from kronface.synth.render import Camera, render
-from kronface.synth.scene import Scene, background, develop, draw_scene
+from kronface.synth.scene import Scene, background, develop, draw_scene, meter
 
 CELEBA_SHAPE = (218, 178)
 CELEBA_POINTS = np.array([[69.0, 111.0], [108.0, 111.0], [88.0, 136.0], [72.0, 152.0], [105.0, 152.0]])
@@ -60,6 +60,7 @@ def take_picture(seed: int, identity: int, image: int, *, framing: str, person: 
     camera = Camera(scene.distance, matrix)
     linear = render(mesh, person.surface(scene), scene.lighting, camera, background(scene.backdrop, *shape))
     landmarks = transform(plane, matrix[:, :2]) + matrix[:, 2]
+    linear *= meter(linear, landmarks)
     return Picture(develop(linear, scene, rng, scale), landmarks.astype(np.float32), person, scene)
 
 
@@ -91,6 +92,7 @@ def known_attributes(picture: Picture) -> dict[str, int]:
         | hair
         | {
             "Bangs": int(look.bangs),
+            "5_o_Clock_Shadow": int(look.beard == "stubble"),
             "Eyeglasses": 0,
             "Goatee": int(look.beard in ("goatee", "full")),
             "Mouth_Slightly_Open": int(scene.mouth_open),
@@ -98,6 +100,8 @@ def known_attributes(picture: Picture) -> dict[str, int]:
             "No_Beard": int(shaven),
             "Pale_Skin": int(look.tone < 0.1),
             "Smiling": int(scene.smiling),
+            "Wavy_Hair": int(look.curly and not look.bald),
             "Wearing_Hat": 0,
+            "Wearing_Lipstick": int(look.lipstick),
         }
     )

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 import warp as wp
 from numpy.typing import NDArray
@@ -17,7 +16,10 @@ Floats = NDArray[np.float32]
 LOW, HIGH = 0.56, 0.86
 """Heights of the template between which the texture's rows lie, in metres."""
 
-SHADOW_SIDE = 224
+SHADOW_SIDE = 256
+SHADOW_REACH = 0.2
+"""Metres around the eyes within which shadows fall; farther off everything is lit."""
+
 SUPERSAMPLING = 2
 
 
@@ -122,7 +124,7 @@ def render(
         triangles = wp.array(mesh.triangles, dtype=wp.int32)
         materials = wp.array(mesh.materials, dtype=wp.int32)
         template = wp.array(mesh.template, dtype=wp.vec3)
-        texture = wp.array(surface.texture, dtype=float)
+        texture = wp.array(surface.texture, dtype=kernels.texel)
         views = []
         for view, shape in ((points, (height, width)), (light_points, (SHADOW_SIDE, SHADOW_SIDE))):
             keys = wp.full(shape, kernels.EMPTY, dtype=wp.int64)
@@ -134,13 +136,13 @@ def render(
                 [on_device, triangles, materials, template, texture, LOW, HIGH, near, far, shape[1], shape[0], keys],
             )
             views.append((keys, on_device, near, far))
-        out = wp.empty((height, width), dtype=wp.vec3)
-        large = cv2.resize(background, (width, height), interpolation=cv2.INTER_LINEAR)
+        out = wp.empty(background.shape[:2], dtype=wp.vec3)
         wp.launch(
             kernels.shade,
-            (height, width),
+            background.shape[:2],
             [
                 views[0][0],
+                SUPERSAMPLING,
                 views[0][1],
                 wp.array(mesh.positions, dtype=wp.vec3),
                 wp.array(mesh.normals, dtype=wp.vec3),
@@ -151,6 +153,7 @@ def render(
                 texture,
                 LOW,
                 HIGH,
+                views[0][3] - views[0][2],
                 views[1][0],
                 views[1][2],
                 views[1][3],
@@ -168,14 +171,11 @@ def render(
                 wp.vec3(*surface.cloth),
                 surface.neckline,
                 surface.gloss,
-                wp.array(large, dtype=wp.vec3),
+                wp.array(background, dtype=wp.vec3),
                 out,
             ],
         )
-        samples = out.numpy()
-    # INTER_AREA by a whole factor is the mean of each block.
-    shape = background.shape[1], background.shape[0]
-    return np.asarray(cv2.resize(samples, shape, interpolation=cv2.INTER_AREA), np.float32)
+        return np.array(out.numpy(), np.float32)
 
 
 def _light_view(positions: Floats, direction: Floats) -> Floats:
@@ -185,7 +185,10 @@ def _light_view(positions: Floats, direction: Floats) -> Floats:
     right /= np.linalg.norm(right)
     axes = np.stack([right, np.cross(forward, right), forward], 1)
     view = transform(positions, axes.T)
-    low, high = view[:, :2].min(0), view[:, :2].max(0)
+    # What lies below the neck casts no shadow on the face: the map holds the head, at two pixels per three millimetres.
+    head = view[(positions**2).sum(1) < SHADOW_REACH**2]
+    held = head if len(head) else view
+    low, high = held[:, :2].min(0), held[:, :2].max(0)
     view[:, :2] = (view[:, :2] - low) / (high - low).max() * (SHADOW_SIDE - 3) + 1
     return np.asarray(view, np.float32)
 

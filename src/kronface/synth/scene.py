@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from kronface.synth.head import Floats, Head
 from kronface.synth.render import Lighting
 
+MIDDLE = 0.2
+"""Linear brightness that a metered face is drawn to."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -81,7 +84,7 @@ def _draw_expression(head: Head, rng: np.random.Generator) -> tuple[Floats, bool
     raise_both("mouthUpperUp", 0.3 * smile * rng.random())
     opening = float(rng.uniform(0.08, 0.3)) if rng.random() < 0.25 + 0.35 * (smile > 0.4) else 0.0
     values["jawOpen"] += opening
-    raise_both("eyeBlink", float(np.clip(rng.normal(0.1, 0.12), 0, 0.5)))
+    raise_both("eyeBlink", float(np.clip(rng.normal(0.06, 0.11), 0, 0.4)))
     raise_both("eyeWide", float(max(rng.normal(-0.05, 0.15), 0)))
     values["browInnerUp"] += float(max(rng.normal(0.05, 0.15), 0))
     raise_both("browDown", float(max(rng.normal(0.0, 0.15), 0)))
@@ -151,6 +154,22 @@ def background(seed: int, height: int, width: int) -> Floats:
     blur = float(rng.uniform(0.004, 0.03)) * width
     out: Floats = cv2.GaussianBlur(field, (0, 0), blur).astype(np.float32)
     return out
+
+
+def meter(linear: Floats, places: NDArray[np.floating]) -> float:
+    """The factor by which a camera that looks at faces exposes: it evens out most, not all, of a face's brightness.
+
+    Args:
+        linear: (H, W, 3) linear RGB.
+        places: (N, 2) pixels on faces, x then y; the rectangles of five consecutive ones (a face's landmarks) count.
+    """
+    height, width = linear.shape[:2]
+    values = []
+    for face in places.reshape(-1, 5, 2):
+        x0, y0 = np.clip(np.floor(face.min(0)), 0, (width - 2, height - 2)).astype(int)
+        x1, y1 = np.clip(np.ceil(face.max(0)), (x0 + 1, y0 + 1), (width, height)).astype(int)
+        values.append(float(linear[y0:y1, x0:x1].mean()))
+    return float(np.clip((MIDDLE / max(float(np.mean(values)), 1e-4)) ** 0.6, 0.4, 4.0))
 
 
 def develop(linear: Floats, scene: Scene, rng: np.random.Generator, scale: float) -> NDArray[np.uint8]:
