@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
 from kronface.synth.head import Head
-from kronface.synth.scene import draw_scene
+from kronface.synth.scene import MIDDLE, draw_scene, meter
 
 
 def test_scenes_vary_within_what_is_promised(head: Head) -> None:
@@ -24,3 +25,13 @@ def test_a_scene_depends_on_its_numbers_alone(head: Head) -> None:
     assert (once.yaw, once.backdrop) == (again.yaw, again.backdrop)
     for other in (draw_scene(head, 2, 2, 3), draw_scene(head, 1, 3, 3), draw_scene(head, 1, 2, 4)):
         assert once.yaw != other.yaw
+
+
+def test_metering_evens_out_faces_and_looks_at_nothing_else() -> None:
+    picture = np.full((40, 60, 3), 5.0, np.float32)
+    picture[10:20, 10:30] = 0.05
+    places = np.array([[12, 12], [26, 12], [20, 14], [14, 17], [24, 17]], np.float32)
+    assert meter(picture, places) == pytest.approx((MIDDLE / 0.05) ** 0.6, rel=1e-5)
+    picture[10:20, 10:30] = MIDDLE
+    assert meter(picture, places) == pytest.approx(1)
+    assert 0 < meter(picture, places - 100) < 1  # a face beside the picture

@@ -71,7 +71,7 @@ def draw_appearance(identity: Identity, bald: bool) -> Appearance:
     skin = skin * (1 + rng.normal(0, (0.03, 0.04, 0.06)))
     fair = ancestry["caucasian"] > 0.6 and tone < 0.3
     colour = str(
-        rng.choice(["black", "brown", "blond", "red"], p=(0.15, 0.5, 0.27, 0.08) if fair else (0.72, 0.27, 0.01, 0))
+        rng.choice(["black", "brown", "blond", "red"], p=(0.15, 0.5, 0.27, 0.08) if fair else (0.62, 0.34, 0.04, 0))
     )
     if rng.random() < np.clip((identity.age_years - 42) / 28, 0, 0.9):
         colour = "gray"
@@ -97,7 +97,8 @@ def draw_appearance(identity: Identity, bald: bool) -> Appearance:
     # Make-up is a habit here: most women wear some, always the same.
     make_up = float(np.clip(rng.normal(0.45, 0.35), 0, 1)) if not identity.male else 0.0
     lips = skin * (0.78, 0.42, 0.47) * np.exp(rng.normal(0, 0.1, 3))
-    lipstick = np.array(LIPSTICKS[rng.integers(len(LIPSTICKS))]) * np.exp(rng.normal(0, 0.15, 3)) * (1 - 0.5 * tone)
+    lipstick = np.array(LIPSTICKS[rng.integers(len(LIPSTICKS))]) * np.exp(rng.normal(0, 0.15, 3))
+    lipstick = lipstick * (skin.mean() / PALE.mean()) ** 0.6  # a dark face wears darker ones
     painted = make_up > PAINTED_LIPS
     brows = abs(rng.normal(0.0046 if identity.male else 0.0031, 0.0008)) + 0.0012
 

@@ -22,7 +22,7 @@ Arguments = dict[str, int | str | bool]
 MANIFEST = "rendering.json"
 NOTES = ".rendering"
 
-RENDERING = 3
+RENDERING = 4
 """Raised when the same seed gives other pictures or labels: old pictures and new ones never mix in one folder."""
 
 STAGE = "rendering people"

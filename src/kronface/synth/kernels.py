@@ -226,7 +226,8 @@ def shade_sample(
     if material == 0:
         # The neckline is deeper in front, and shoulders are always covered.
         deeper = 0.025 * wp.clamp(-place[1] * 12.0, 0.0, 1.0)
-        higher = 0.7 * wp.max(wp.abs(place[0]) - 0.05, 0.0)
+        beside = wp.max(wp.abs(place[0]) - 0.03, 0.0)
+        higher = 8.0 * beside * beside
         if place[2] < wp.min(neckline - deeper + higher, 0.62):
             albedo = cloth * (0.85 + 0.3 * (strands(texture, at, 7.0, 1.0) - 0.5))
             shine = 0.0
@@ -239,7 +240,7 @@ def shade_sample(
         dz = place[2] - centre[2]
         r = wp.sqrt(dx * dx + dz * dz)
         turn = wp.atan2(dz, dx)
-        sclera = wp.vec3(0.62, 0.57, 0.54)
+        sclera = wp.vec3(0.55, 0.5, 0.47)
         fibres = 0.8 + 0.25 * wp.sin(turn * 23.0) * wp.sin(turn * 7.0 + 1.0)
         rim = wp.smoothstep(iris_radius * 0.8, iris_radius, r)
         ring = iris * fibres * (1.0 - 0.7 * rim)

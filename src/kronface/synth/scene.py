@@ -49,7 +49,7 @@ def draw_scene(head: Head, seed: int, identity: int, image: int) -> Scene:
     """Circumstances of picture `image` of a person: the same whatever else is drawn."""
     rng = np.random.default_rng([seed, identity, 1 + image, 7])
     actions, smiling, mouth_open = _draw_expression(head, rng)
-    cloth = np.exp(rng.normal(-2.0, 0.9, 3) * 0.6 + rng.normal(-0.8, 0.5))
+    cloth = np.exp(rng.normal(0, 0.35, 3) + rng.normal(-2.0, 0.7))
     return Scene(
         actions=actions,
         smiling=smiling,

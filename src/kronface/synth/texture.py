@@ -175,7 +175,7 @@ def paint_brows(rng: np.random.Generator, skin: Floats, colour: NDArray[np.float
         level = height + arch * np.sin(np.pi * along**1.3) + tilt * across - 0.004 * along**3
         half = width * (1.05 - 0.65 * along)
         inside = step(1.2, 0.5, np.abs(place.level - level) / half) * step(-0.02, 0.1, across) * step(1.05, 0.9, across)
-        strength = density * inside * (0.85 + 0.25 * fibres[place.rows, place.columns])
+        strength = density * inside * (0.9 + 0.15 * fibres[place.rows, place.columns])
         _cover(skin, place, np.clip(strength, 0, 1), colour)
 
 
@@ -186,7 +186,7 @@ def paint_beard(rng: np.random.Generator, skin: Floats, beard: str, colour: NDAr
     place = window((-1.0, 1.0), (0.57, 0.72))
     turn, level = np.abs(place.turn), place.level
     edge = 0.656 + 0.006 * step(0.2, 0.4, turn) + 0.045 * step(0.45, 0.78, turn)
-    jaw = step(0.92, 0.82, turn) * step(0.58, 0.605, level) * step(0.0, 0.008, edge - level)
+    jaw = step(0.92, 0.82, turn) * step(0.594, 0.61, level) * step(0.0, 0.008, edge - level)
     outer = np.sqrt((turn / 0.25) ** 2 + ((level - 0.656) / 0.033) ** 2)
     lips = np.sqrt((turn / 0.17) ** 2 + ((level - 0.661) / 0.0118) ** 2)
     jaw = jaw * step(0.95, 1.12, lips)
@@ -194,7 +194,7 @@ def paint_beard(rng: np.random.Generator, skin: Floats, beard: str, colour: NDAr
     ring = step(1.0, 0.85, outer) * step(0.95, 1.12, lips) * nose
     ring = ring * (0.35 + 0.65 * np.maximum(step(0.662, 0.668, level), step(0.645, 0.638, level)))
     above = ring * step(0.655, 0.664, level)
-    chin = step(0.2, 0.13, turn) * step(0.597, 0.612, level) * step(0.654, 0.647, level) * step(0.95, 1.12, lips)
+    chin = step(0.2, 0.13, turn) * step(0.608, 0.618, level) * step(0.654, 0.647, level) * step(0.95, 1.12, lips)
     region = {
         "stubble": 0.38 * np.maximum(jaw, ring),
         "moustache": above,
