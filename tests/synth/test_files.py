@@ -1,6 +1,11 @@
 """Pictures on disk: the same whatever asked for them, and made again when they are lost."""
 
 import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +87,45 @@ def test_people_of_another_version_of_the_renderer_are_refused(tmp_path: Path) -
     manifest.write_text(manifest.read_text().replace('"rendering": ', '"rendering": 1'))
     with pytest.raises(DataError, match="another version"):
         write_folder(out, identities=1, images=1, seed=5, workers=1)
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from kronface.synth.export import write_folder
+if __name__ == "__main__":
+    write_folder(Path(sys.argv[1]), identities=30, images=2, seed=5, aligned=True, workers=2)
+"""
+
+
+def _lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_killed_run_leaves_no_process_and_goes_on(tmp_path: Path) -> None:
+    script, out = tmp_path / "write.py", tmp_path / "set"
+    script.write_text(WRITE)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(out)], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    while not list(out.rglob("*.jpg")) and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 60
+    while _lives(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _lives(process.pid)  # the workers end by themselves
+    assert not (out / "labels.csv").exists()
+    arguments = json.loads((out / MANIFEST).read_text())
+    assert arguments["identities"] == 30
+    write_folder(out, identities=30, images=2, seed=5, aligned=True, workers=2)
+    write_folder(tmp_path / "straight", identities=3, images=2, seed=5, aligned=True, workers=1)
+    straight, resumed = files(tmp_path / "straight"), files(out)
+    assert all(resumed[name] == digest for name, digest in straight.items() if name.endswith(".jpg"))
+    assert len([name for name in resumed if name.endswith(".jpg")]) == 60
+    assert not [name for name in resumed if name.endswith(".tmp")]

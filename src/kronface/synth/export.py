@@ -2,7 +2,10 @@
 
 import json
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -249,6 +252,15 @@ def _start_worker() -> None:
 
     cv2.setNumThreads(1)  # the workers share the cores
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends them
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        # A parent that is killed cannot end its workers: they would wait for work for ever.
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
 
 
 def _read_notes(out: Path, task: _Task) -> list[_Row] | None:
