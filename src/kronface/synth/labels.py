@@ -31,15 +31,15 @@ BASE_RATES: Mapping[str, float] = MappingProxyType(
 
 THRESHOLDS: Mapping[str, float] = MappingProxyType(
     {
-        "Narrow_Eyes": -0.38512,
-        "Big_Nose": 1.57422,
-        "Pointy_Nose": 1.61194,
+        "Narrow_Eyes": -0.37029,
+        "Big_Nose": 1.61898,
+        "Pointy_Nose": 1.69925,
         "Chubby": 1.04705,
         "Double_Chin": 0.83649,
-        "High_Cheekbones": 0.30853,
+        "High_Cheekbones": 0.31652,
         "Bald": 0.93444,
-        "Big_Lips": 0.46696,
-        "Oval_Face": -0.09915,
+        "Big_Lips": 0.47284,
+        "Oval_Face": -0.10370,
         "Young": -46.79106,
     }
 )
