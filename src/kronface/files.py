@@ -37,6 +37,10 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        # A write to an open file, such as one to a full disk, fails without saying where.
+        error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     if durable:

@@ -136,11 +136,12 @@ def test_a_full_disk_leaves_nothing_half_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(handle: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("kronface.files.os.fsync", full)
     message = complaint(capsys, "synth", "write", str(tmp_path / "out"), "--identities", "1", "--images", "1")
     assert "disk is full" in message
+    assert str(tmp_path / "out") in message
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
