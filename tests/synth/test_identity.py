@@ -1,7 +1,7 @@
 import numpy as np
 
 from kronface.synth.head import Head
-from kronface.synth.identity import ASYMMETRY, LIMIT, draw_identity, eye_vertices, neutral_positions
+from kronface.synth.identity import ASYMMETRY, LIMIT, MORE, draw_identity, eye_vertices, neutral_positions
 
 
 def test_a_number_and_a_seed_are_one_person(head: Head) -> None:
@@ -26,7 +26,7 @@ def test_left_and_right_belong_together(head: Head) -> None:
     assert len(pairs) > 10
     for left, right in pairs:
         assert np.corrcoef(people[:, left], people[:, right])[0, 1] > 0.9
-        assert np.std(people[:, left] - people[:, right]) < 2 * ASYMMETRY
+        assert np.std(people[:, left] - people[:, right]) < 1.5 * ASYMMETRY * MORE  # two independent ones
 
 
 def test_the_origin_lies_between_the_eyes(head: Head) -> None:

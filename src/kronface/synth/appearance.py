@@ -109,7 +109,7 @@ def draw_appearance(identity: Identity, bald: bool) -> Appearance:
     shadow = skin * np.array((0.45, 0.36, 0.4)) * np.exp(rng.normal(0, 0.2, 3))
     paint.paint_eyes(surface, identity.male, shadow, make_up)
     paint.paint_brows(rng, surface, np.minimum(hair, 0.12) * (0.8 if colour == "gray" else 0.55), identity.male, brows)
-    paint.paint_beard(rng, surface, beard, np.minimum(hair * 0.8, 0.25))
+    paint.paint_beard(rng, surface, beard, np.minimum(hair * 0.8, 0.13))
     line = paint.hairline(identity.generator(4), identity, length, bangs)
     texture[:, :, :3] = surface
     texture[:, :, 3] = paint.hair_density(rng, line, bangs)

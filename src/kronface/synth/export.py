@@ -25,7 +25,7 @@ Arguments = dict[str, int | str | bool]
 MANIFEST = "rendering.json"
 NOTES = ".rendering"
 
-RENDERING = 5
+RENDERING = 6
 """Raised when the same seed gives other pictures or labels: old pictures and new ones never mix in one folder."""
 
 STAGE = "rendering people"

@@ -118,15 +118,16 @@ def rasterise(
             v = edge(c, a, float(x), float(y)) / area
             w = 1.0 - u - v
             if u >= 0.0 and v >= 0.0 and w >= 0.0:
-                covered = True
-                if hair:
-                    at = surface_coordinates(u * rest[i] + v * rest[j] + w * rest[k], low, high)
-                    covered = bilinear(texture, at)[3] > 0.5
-                if covered:
-                    depth = (u * a[2] + v * b[2] + w * c[2] - near) / (far - near)
-                    if depth > 0.0 and depth < 1.0:
-                        key = (wp.int64(depth * DEPTH_STEPS) << wp.int64(32)) | wp.int64(t)
-                        wp.atomic_min(keys, y, x, key)
+                depth = (u * a[2] + v * b[2] + w * c[2] - near) / (far - near)
+                if depth > 0.0 and depth < 1.0:
+                    key = (wp.int64(depth * DEPTH_STEPS) << wp.int64(32)) | wp.int64(t)
+                    if key < keys[y, x]:
+                        covered = True
+                        if hair:
+                            at = surface_coordinates(u * rest[i] + v * rest[j] + w * rest[k], low, high)
+                            covered = bilinear(texture, at)[3] > 0.5
+                        if covered:
+                            wp.atomic_min(keys, y, x, key)
 
 
 @wp.func
