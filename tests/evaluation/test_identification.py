@@ -9,13 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kronface.errors import ConfigError, DataError
-from kronface.evaluation.identification import (
-    closed_set,
-    distractor_counts,
-    draw_gallery,
-    expected_rank1,
-    paired_difference,
-)
+from kronface.evaluation.comparison import paired_difference
+from kronface.evaluation.identification import MISS, closed_set, distractor_counts, expected_rank1, ranks
+from kronface.evaluation.templates import BLOCK, draw_gallery
 
 NAN = float("nan")
 
@@ -96,6 +92,77 @@ def test_a_network_that_maps_all_faces_to_one_point_scores_nothing() -> None:
     assert result.rank1 == 0
 
 
+@pytest.mark.parametrize("size", [3, 512, 4096])
+@pytest.mark.parametrize("people", [5, 33, 100])
+def test_nor_does_one_whose_faces_lie_on_one_ray(size: int, people: int) -> None:
+    # Equal in words, but their float32 sums differ by where they stand in a matrix product.
+    rng = np.random.default_rng(size)
+    vectors = np.outer(rng.uniform(0.1, 9, people * 4), rng.normal(size=size))
+    identities = [f"p{k // 4}" for k in range(people * 4)]
+    for images in (1, 2, 3):
+        result = closed_set(vectors[:-2], identities[:-2], gallery_images=images, draws=2, resamples=2)
+        assert result.rank1 == 0
+
+
+def test_more_probes_than_one_block() -> None:
+    rng = np.random.default_rng(5)
+    people = BLOCK // 2
+    identities = [f"p{k // 4:05d}" for k in range(people * 4)]
+    vectors = np.repeat(rng.normal(size=(people, 3)), 4, 0) + 0.05 * rng.normal(size=(people * 4, 3))
+    result = closed_set(vectors, identities, draws=1, resamples=2)
+    enrolled = draw_gallery(np.arange(people * 4) // 4, gallery_images=1, seed=0, draw=0)
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    scores = units[~enrolled] @ units[enrolled].T
+    mates = np.arange(people * 4)[~enrolled] // 4
+    others = scores.copy()
+    others[np.arange(len(mates)), mates] = -2
+    assert result.rank1 == pytest.approx(np.mean(scores[np.arange(len(mates)), mates] > others.max(1)), abs=2e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 12), st.integers(0, 10_000), st.booleans())
+def test_ranks_equal_the_slow_reference(people: int, probes: int, seed: int, tied: bool) -> None:
+    rng = np.random.default_rng(seed)
+    gallery_ids = [f"p{rng.integers(people)}" for _ in range(people * 2)]
+    probe_ids = [f"p{rng.integers(people + 1)}" for _ in range(probes)]  # one person is never enrolled
+    vectors = np.eye(3)[rng.integers(0, 3, people * 2 + probes)] if tied else rng.normal(size=(people * 2 + probes, 3))
+    vectors[rng.random(len(vectors)) < 0.15] = NAN
+    found = ranks(vectors[people * 2 :], probe_ids, vectors[: people * 2], gallery_ids)
+    for index, owner in enumerate(probe_ids):
+        if owner not in gallery_ids:
+            assert found[index] == 0
+            continue
+        # A set of all gallery images and this probe, which is the only one that is not enrolled.
+        rows = np.r_[vectors[: people * 2], vectors[people * 2 + index][None]]
+        enrolled = np.arange(len(rows)) < people * 2
+        (expected,) = slow_ranks(rows, [*gallery_ids, owner], enrolled, 0).values()
+        assert found[index] == (MISS if math.isinf(expected) else expected)
+
+
+def test_matches_name_the_images_and_their_scores() -> None:
+    rng = np.random.default_rng(8)
+    identities = np.array([f"p{k // 5}" for k in range(60)])
+    vectors = np.repeat(rng.normal(size=(12, 6)), 5, 0) + rng.normal(size=(60, 6))
+    vectors[[3, 20]] = NAN
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    result = closed_set(vectors, identities, gallery_images=2, draws=1, seed=3, resamples=2)
+    _, numbers = np.unique(identities, return_inverse=True)
+    enrolled = draw_gallery(numbers, gallery_images=2, seed=3, draw=0)
+    assert {match.rank for match in result.matches} > {1}
+    for match in result.matches:
+        assert not enrolled[match.probe]
+        for image, score in ((match.found, match.found_score), (match.mate, match.mate_score)):
+            own = [
+                row for row in np.flatnonzero(identities == identities[image]) if enrolled[row] and row not in (3, 20)
+            ]
+            template = units[own].mean(0) / np.linalg.norm(units[own].mean(0))
+            assert score == pytest.approx(units[match.probe] @ template, abs=1e-5)
+            assert image == max(own, key=lambda row: units[match.probe] @ units[row])
+        assert identities[match.mate] == identities[match.probe]
+        assert (match.rank == 1) == (identities[match.found] == identities[match.probe])
+        assert (match.rank == 1) == (match.found == match.mate)
+
+
 def test_negative_scores_are_scores() -> None:
     angles = np.radians([0, 100, 230, 231])  # a's images differ by 100 degrees, b lies 130 from both of them
     vectors = np.stack([np.cos(angles), np.sin(angles)], 1)
@@ -174,3 +241,18 @@ def test_impossible_requests() -> None:
         closed_set(np.eye(3), ["a", "b", "c"])
     with pytest.raises(ConfigError, match="gallery_images"):
         closed_set(np.eye(3), ["a", "a", "b"], gallery_images=0)
+    with pytest.raises(ConfigError, match="resamples"):
+        closed_set(np.eye(3), ["a", "a", "b"], resamples=0)
+
+
+def test_arrays_that_do_not_fit_are_refused_in_one_line() -> None:
+    with pytest.raises(DataError, match="3 embeddings need"):
+        closed_set(np.eye(3), ["a", "a"])
+    with pytest.raises(DataError, match="no table"):
+        closed_set(np.ones(3), ["a", "a", "b"])
+    with pytest.raises(DataError, match="embedding 1 holds an infinite"):
+        closed_set([[1.0, 0.0], [np.inf, 0.0], [0.0, 1.0]], ["a", "a", "b"])
+    with pytest.raises(DataError, match="2 probes need"):
+        ranks(np.eye(2), ["a"], np.eye(2), ["a", "b"])
+    with pytest.raises(DataError, match="cannot be searched"):
+        ranks(np.eye(2), ["a", "b"], np.eye(3), ["a", "b", "c"])

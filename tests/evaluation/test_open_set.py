@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from kronface.errors import CheckpointError, DataError
-from kronface.evaluation.open_set import Calibration, calibrate, measure
+from kronface.errors import CheckpointError, ConfigError, DataError
+from kronface.evaluation.open_set import Calibration, best_non_mate_scores, calibrate, measure
+from kronface.evaluation.templates import draw_images, normalise
 
 
 def crowd(people: int, images: int, noise: float, seed: int, size: int = 32) -> tuple[np.ndarray, list[str]]:
@@ -41,6 +42,78 @@ def test_extrapolation_is_near_the_truth() -> None:
     assert small.threshold_for(500).score == pytest.approx(large.threshold_for(500).score, abs=0.05)
 
 
+@pytest.mark.parametrize("people", [50, 68, 70, 134])  # the last two measured numbers lie far apart, or side by side
+def test_extrapolation_is_not_steered_by_one_noisy_pair_of_numbers(people: int) -> None:
+    truth = calibrate(*crowd(1400, 2, 0.5, 9), images=(1,), rounds=3).threshold_for(1000)
+    assert not truth.extrapolated
+    for seed in range(3):
+        far = calibrate(*crowd(people, 4, 0.5, seed), images=(1,)).threshold_for(1000)
+        assert far.extrapolated
+        assert far.calibrated_on == people
+        assert far.score == pytest.approx(truth.score, abs=0.1)
+
+
+def test_best_scores_by_plain_loops() -> None:
+    vectors, identities = crowd(9, 3, 0.5, 2)
+    units, _ = normalise(vectors)
+    numbers = np.array([int(name[1:]) for name in identities])
+    found = best_non_mate_scores(units, numbers, 9, [1, 2, 5], 2, np.random.default_rng(4))
+    rng = np.random.default_rng(4)
+    order = list(rng.permutation(9)[:5])
+    chosen = draw_images(numbers, 2, rng)
+    row = 0
+    for probe in range(len(units)):
+        if numbers[probe] in order:
+            continue
+        scores = []
+        for person in order:
+            mean = np.mean([units[k] for k in range(len(units)) if chosen[k] and numbers[k] == person], axis=0)
+            scores.append(float(units[probe] @ mean) / float(np.linalg.norm(mean)))
+        np.testing.assert_allclose(found[row], [max(scores[:1]), max(scores[:2]), max(scores)], atol=1e-6)
+        row += 1
+    assert row == len(found)
+
+
+def test_measure_by_plain_loops() -> None:
+    vectors, identities = crowd(12, 3, 0.9, 3, size=5)
+    vectors[[4, 17]] = np.nan
+    fixed = Calibration(0.05, (1, 6), (1,), ((0.6, 0.6),), 40)
+    found = measure(vectors, identities, fixed, rounds=3, seed=2)
+    units, seen = normalise(vectors)
+    names, numbers = np.unique(identities, return_inverse=True)
+    errors, searches = {"positive": 0, "negative": 0}, {"positive": 0, "negative": 0}
+    for k in range(3):
+        rng = np.random.default_rng([2, k])
+        inside = set(rng.choice(len(names), 6, replace=False).tolist())
+        enrolled = draw_images(numbers, 1, rng)
+        for probe in range(len(units)):
+            known = int(numbers[probe]) in inside
+            if known and enrolled[probe]:
+                continue
+            scores = {
+                int(numbers[row]): float(units[probe] @ units[row])
+                for row in range(len(units))
+                if enrolled[row] and int(numbers[row]) in inside and seen[row] and seen[probe]
+            }
+            best = max(scores, key=lambda person: scores[person]) if scores else None
+            returned = best is not None and scores[best] >= 0.6
+            kind = "negative" if known else "positive"
+            searches[kind] += 1
+            errors[kind] += int(not returned or best != numbers[probe]) if known else int(returned)
+    assert (found.non_mated_searches, found.mated_searches) == (searches["positive"], searches["negative"])
+    assert found.fpir == pytest.approx(errors["positive"] / searches["positive"])
+    assert found.fnir == pytest.approx(errors["negative"] / searches["negative"])
+    assert 0 < found.fnir < 1
+    assert (found.target_fpir, found.extrapolated, found.calibrated_on) == (0.05, False, 40)
+
+
+def test_a_network_that_maps_all_faces_to_one_point_finds_nobody() -> None:
+    calibration = calibrate(*crowd(20, 3, 0.4, 0), images=(1,))
+    assert measure(np.ones((40, 8)), [f"p{k // 4}" for k in range(40)], calibration).fnir == 1
+    collapsed = calibrate(np.ones((40, 8)), [f"p{k // 4}" for k in range(40)], images=(1,))
+    assert 0.99 < collapsed.threshold_for(10_000).score <= 1.001
+
+
 def test_faces_that_were_not_found() -> None:
     vectors, identities = crowd(40, 4, 0.3, 0)
     calibration = calibrate(vectors, identities, images=(1,))
@@ -54,8 +127,26 @@ def test_round_trip_and_damage() -> None:
     assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
     with pytest.raises(CheckpointError, match="damaged"):
         Calibration.from_dict({"fpir": 0.05})
+    whole = calibration.to_dict()
+    for scores in ([], [whole["scores"][0][:-1]] * len(whole["scores"]), [[float("nan")] * len(whole["people"])]):
+        with pytest.raises(CheckpointError, match="damaged"):
+            Calibration.from_dict(whole | {"scores": scores})
 
 
 def test_too_few_people() -> None:
     with pytest.raises(DataError, match="at least four"):
         calibrate(np.eye(3), ["a", "b", "c"])
+
+
+def test_impossible_requests() -> None:
+    crowded = crowd(8, 2, 0.4, 0)
+    with pytest.raises(ConfigError, match="fpir is 5"):
+        calibrate(*crowded, fpir=5)
+    with pytest.raises(ConfigError, match="rounds is 0"):
+        calibrate(*crowded, rounds=0)
+    with pytest.raises(ConfigError, match="at least one"):
+        calibrate(*crowded).threshold_for(0)
+    with pytest.raises(DataError, match="16 embeddings need"):
+        calibrate(crowded[0], crowded[1][:-1])
+    with pytest.raises(DataError, match="spare"):
+        measure(np.eye(6), list("abcdef"), calibrate(*crowded))

@@ -9,14 +9,10 @@ from scipy.special import gammaln
 
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation.bootstrap import interval, ratio_samples
-
-Floats = NDArray[np.floating]
+from kronface.evaluation.templates import BLOCK, TIE, draw_gallery, make_templates, normalise, number_people
 
 MISS = np.iinfo(np.int64).max
 """The rank of a probe that cannot be found at any rank: its face, or its mate's, was not found."""
-
-BLOCK = 2048
-"""Probes that are scored at once."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +76,12 @@ def closed_set(
 
     In each draw, `gallery_images` images of every person are enrolled; their mean, L2-normalised, is the person's
     template; all other images are probes. Similarity is the cosine. People without a spare image are distractors
-    only. A person with the same score as the mate counts as better, so that a network that maps all faces to one
-    point scores nothing. An image without a face (a row of NaN) stays in: as a probe it is a miss, and if none of a
-    person's gallery images shows a face, all of that person's probes are misses.
+    only. A person with the same score as the mate (within `templates.TIE`) counts as better, so that a network that
+    maps all faces to one point scores nothing. An image without a face (a row with NaN) stays in: as a probe it is a
+    miss, and if none of a person's gallery images shows a face, all of that person's probes are misses.
 
     Args:
-        embeddings: (N, D); rows of NaN where no face was found. Any length: rows are normalised here.
+        embeddings: (N, D); NaN where no face was found. Any length: rows are normalised here, in a float32 copy.
         identities: (N,) person of each image.
         gallery_images: enrolled images per person.
         draws: seeded choices of the gallery images.
@@ -95,51 +91,45 @@ def closed_set(
 
     Raises:
         ConfigError: an impossible number.
-        DataError: fewer than two people, or nobody with a spare image.
+        DataError: fewer than two people, nobody with a spare image, or arrays that do not fit together.
     """
-    names, number_of = np.unique(np.asarray(identities), return_inverse=True)
-    if gallery_images < 1 or draws < 1:
-        raise ConfigError(f"gallery_images is {gallery_images} and draws is {draws}: both must be at least 1")
+    for option, value in (("gallery_images", gallery_images), ("draws", draws), ("resamples", resamples)):
+        if value < 1:
+            raise ConfigError(f"{option} is {value}: it must be at least 1")
+    vectors, found = normalise(embeddings)
+    names, number_of = number_people(identities, len(vectors))
     counts = np.bincount(number_of)
     if len(names) < 2:
         raise DataError(f"{len(names)} person cannot be told from others: bring at least two people")
     if counts.max() <= gallery_images:
         raise DataError(f"no person has more than {gallery_images} images: bring more, or enrol fewer of each")
-    vectors, found = normalise(embeddings)
     length = min(ranks, len(names))
     sizes = distractor_counts(len(names) - 1)
-    hits = np.zeros((len(names), length))
+    reached = np.zeros((len(names), length))
     thinned = np.zeros((len(names), len(sizes)))
     probes_of = np.zeros(len(names), np.int64)
     matches: list[Match] = []
-    probes = 0
     for draw in range(draws):
         enrolled = draw_gallery(number_of, gallery_images=gallery_images, seed=seed, draw=draw)
-        probe_rows = np.flatnonzero(~enrolled & (counts > gallery_images)[number_of])
+        rows = np.flatnonzero(~enrolled & (counts > gallery_images)[number_of])
+        people = number_of[rows]
         templates, usable = make_templates(vectors, found, number_of, enrolled, len(names))
-        probes = len(probe_rows)
-        probes_of += np.bincount(number_of[probe_rows], minlength=len(names))
-        for start in range(0, probes, BLOCK):
-            rows = probe_rows[start : start + BLOCK]
-            people = number_of[rows]
-            scores = vectors[rows] @ templates.T
-            scores[:, ~usable] = -np.inf
-            mated = scores[np.arange(len(rows)), people]
-            scores[np.arange(len(rows)), people] = -np.inf
-            better = (scores >= mated[:, None]).sum(1)
-            lost = ~found[rows] | ~usable[people]
-            rank = np.where(lost, MISS, better + 1)
-            first = np.minimum(rank, length + 1) - 1
-            reached = np.arange(length)[None, :] >= first[:, None]
-            np.add.at(hits, people, reached)
-            np.add.at(thinned, people, expected_rank1(np.where(lost, len(names), better), len(names) - 1, sizes))
-            if draw == 0:
-                matches += _matches(rows, people, scores, mated, rank, enrolled, number_of, vectors, found)
-    mated_people = probes_of > 0
-    hits, thinned, probes_of = hits[mated_people], thinned[mated_people], probes_of[mated_people]
-    cmc_low, cmc_high = interval(ratio_samples(hits, probes_of, resamples=resamples, seed=seed))
+        search = _search(vectors, rows, people, templates, usable)
+        lost = ~found[rows] | ~usable[people]
+        probes_of += np.bincount(people, minlength=len(names))
+        place = np.where(lost, length, np.minimum(search.better, length))
+        at = np.bincount(people * (length + 1) + place, minlength=len(names) * (length + 1))
+        reached += at.reshape(len(names), length + 1)[:, :length].cumsum(1)
+        share = expected_rank1(np.where(lost, len(names), search.better), len(names) - 1, sizes)
+        for column in range(len(sizes)):
+            thinned[:, column] += np.bincount(people, share[:, column], minlength=len(names))
+        if draw == 0:
+            matches = _matches(search, rows, people, lost, enrolled & found, number_of, vectors)
+    mated = probes_of > 0
+    reached, thinned, probes_of = reached[mated], thinned[mated], probes_of[mated]
+    cmc_low, cmc_high = interval(ratio_samples(reached, probes_of, resamples=resamples, seed=seed))
     thin_low, thin_high = interval(ratio_samples(thinned, probes_of, resamples=resamples, seed=seed))
-    cmc = hits.sum(0) / probes_of.sum()
+    cmc = reached.sum(0) / probes_of.sum()
     return IdentificationResult(
         rank1=float(cmc[0]),
         rank1_low=float(cmc_low[0]),
@@ -151,51 +141,50 @@ def closed_set(
         distractor_rank1=thinned.sum(0) / probes_of.sum(),
         distractor_low=thin_low,
         distractor_high=thin_high,
-        identities=names[mated_people],
-        hits=hits[:, 0],
+        identities=names[mated],
+        hits=reached[:, 0],
         probes_of=probes_of,
-        probes=probes,
+        probes=int(probes_of.sum()) // draws,
         people=len(names),
         faces_not_found=int((~found).sum()),
         matches=tuple(matches),
     )
 
 
-def normalise(embeddings: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Rows of length 1 (zeros where there is no face, or a row has no direction), and which rows have a face."""
-    vectors = np.asarray(embeddings, np.float32)
-    found: NDArray[np.bool_] = np.asarray(~np.isnan(vectors).any(1))
-    clean = np.where(found[:, None], vectors, 0)
-    lengths = np.linalg.norm(clean, axis=1, keepdims=True)
-    return np.asarray(clean / np.where(lengths > 0, lengths, 1), np.float32), found
+def ranks(
+    probes: ArrayLike,
+    probe_ids: Sequence[str] | NDArray[np.str_],
+    gallery: ArrayLike,
+    gallery_ids: Sequence[str] | NDArray[np.str_],
+) -> NDArray[np.int64]:
+    """(P,) rank of each probe's person among the people of a gallery set, from 1; the rules are `closed_set`'s.
 
+    Args:
+        probes: (P, D); a row with NaN is a face that was not found.
+        probe_ids: (P,) person of each probe.
+        gallery: (G, D) images; those of one person make one template.
+        gallery_ids: (G,) person of each.
 
-def draw_gallery(number_of: NDArray[np.integer], *, gallery_images: int, seed: int, draw: int) -> NDArray[np.bool_]:
-    """(N,) which images are enrolled in a draw: `gallery_images` of each person, all of those who have fewer."""
-    rng = np.random.default_rng([seed, draw])
-    order = np.lexsort((rng.random(len(number_of)), number_of))
-    grouped = number_of[order]
-    starts = np.r_[0, np.flatnonzero(np.diff(grouped)) + 1]
-    place = np.arange(len(grouped)) - np.repeat(starts, np.diff(np.r_[starts, len(grouped)]))
-    enrolled = np.zeros(len(number_of), np.bool_)
-    enrolled[order[place < gallery_images]] = True
-    return enrolled
+    Returns:
+        0 where the person is not in the gallery set, `MISS` where the face of the probe or of its mate was not found.
 
-
-def make_templates(
-    vectors: NDArray[np.float32],
-    found: NDArray[np.bool_],
-    number_of: NDArray[np.integer],
-    enrolled: NDArray[np.bool_],
-    people: int,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """One template per person, (people, D) of length 1, from the enrolled images that show a face; and who has one."""
-    used = enrolled & found
-    sums = np.zeros((people, vectors.shape[1]), np.float32)
-    np.add.at(sums, number_of[used], vectors[used])
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    usable: NDArray[np.bool_] = np.asarray(np.bincount(number_of[used], minlength=people) > 0)
-    return np.asarray(sums / np.where(lengths > 0, lengths, 1), np.float32), usable
+    Raises:
+        DataError: arrays that do not fit together.
+    """
+    enrolled, shown = normalise(gallery)
+    names, number_of = number_people(gallery_ids, len(enrolled))
+    vectors, found = normalise(probes)
+    owners = np.asarray(probe_ids)
+    if owners.shape != (len(vectors),):
+        raise DataError(f"{len(vectors)} probes need as many identities, one each: there are {owners.size}")
+    if len(names) == 0 or vectors.shape[1] != enrolled.shape[1]:
+        raise DataError(f"probes of shape {vectors.shape} cannot be searched among a gallery set of {enrolled.shape}")
+    templates, usable = make_templates(enrolled, shown, number_of, np.ones(len(enrolled), np.bool_), len(names))
+    person = np.minimum(np.searchsorted(names, owners), len(names) - 1)
+    known = names[person] == owners
+    search = _search(vectors, np.arange(len(vectors)), person, templates, usable)
+    lost = ~found | ~usable[person]
+    return np.where(known, np.where(lost, MISS, search.better + 1), 0).astype(np.int64)
 
 
 def distractor_counts(others: int) -> NDArray[np.int64]:
@@ -225,82 +214,67 @@ def expected_rank1(better: NDArray[np.integer], others: int, sizes: NDArray[np.i
     return np.where(possible, np.exp(log_share), 0.0)
 
 
-def paired_difference(
-    first: IdentificationResult, second: IdentificationResult, *, resamples: int = 1000, seed: int = 0
-) -> tuple[float, float, float]:
-    """Rank-1 of `first` minus that of `second`, and the 95 % interval over people who are drawn for both at once.
+@dataclass(frozen=True)
+class _Search:
+    """What the scores of all probes with all templates come to."""
 
-    Raises:
-        DataError: the results are of other people.
-    """
-    return paired_rank1_difference(
-        first.identities,
-        first.hits,
-        first.probes_of,
-        second.identities,
-        second.hits,
-        second.probes_of,
-        resamples=resamples,
-        seed=seed,
-    )
+    better: NDArray[np.int64]
+    """(P,) other people who score at least as high as the mate."""
+    mated: NDArray[np.float32]
+    """(P,) score of the mate."""
+    rival: NDArray[np.int64]
+    """(P,) best-scoring other person."""
+    rival_score: NDArray[np.float32]
 
 
-def paired_rank1_difference(
-    first_identities: ArrayLike,
-    first_hits: ArrayLike,
-    first_probes: ArrayLike,
-    second_identities: ArrayLike,
-    second_hits: ArrayLike,
-    second_probes: ArrayLike,
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> tuple[float, float, float]:
-    """As `paired_difference`, from per-person sums as a results file keeps them."""
-    if not np.array_equal(np.asarray(first_identities), np.asarray(second_identities)):
-        raise DataError("the two results are of different people: evaluate both on the same data")
-    a, b = np.asarray(first_hits, np.float64), np.asarray(second_hits, np.float64)
-    n, m = np.asarray(first_probes, np.float64), np.asarray(second_probes, np.float64)
-    samples = ratio_samples(a, n, resamples=resamples, seed=seed) - ratio_samples(b, m, resamples=resamples, seed=seed)
-    low, high = interval(samples)
-    return float(a.sum() / n.sum() - b.sum() / m.sum()), float(low), float(high)
+def _search(
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.integer],
+    people: NDArray[np.integer],
+    templates: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+) -> _Search:
+    """Scores the vectors in `rows`, images of `people` (P,), block by block; the whole score matrix is never held."""
+    better, rival = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    mated, rival_score = np.empty(len(rows), np.float32), np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), BLOCK):
+        part = slice(start, start + BLOCK)
+        scores = vectors[rows[part]] @ templates.T
+        each = np.arange(len(scores))
+        mated[part] = scores[each, people[part]]
+        scores[:, ~usable] = -np.inf
+        scores[each, people[part]] = -np.inf
+        better[part] = (scores >= mated[part, None] - np.float32(TIE)).sum(1)
+        rival[part] = scores.argmax(1)
+        rival_score[part] = scores[each, rival[part]]
+    return _Search(better, mated, rival, rival_score)
 
 
 def _matches(
+    search: _Search,
     rows: NDArray[np.integer],
     people: NDArray[np.integer],
-    scores: NDArray[np.floating],
-    mated: NDArray[np.floating],
-    rank: NDArray[np.integer],
-    enrolled: NDArray[np.bool_],
+    lost: NDArray[np.bool_],
+    shown: NDArray[np.bool_],
     number_of: NDArray[np.integer],
     vectors: NDArray[np.float32],
-    found: NDArray[np.bool_],
 ) -> list[Match]:
-    gallery = np.flatnonzero(enrolled & found)
-    images: dict[int, NDArray[np.integer]] = {
-        person: gallery[number_of[gallery] == person] for person in np.unique(number_of[gallery])
-    }
+    """Each search whose faces were found; `shown` (N,) marks the gallery images."""
+    gallery = np.flatnonzero(shown)
+    gallery = gallery[np.argsort(number_of[gallery], kind="stable")]
+    first = np.searchsorted(number_of[gallery], np.arange(number_of.max() + 2))
 
     def closest(row: int, person: int) -> int:
-        own = images[person]
-        return int(own[(vectors[own] @ vectors[row]).argmax()])
+        own = gallery[first[person] : first[person + 1]]
+        return int(own[0] if len(own) == 1 else own[(vectors[own] @ vectors[row]).argmax()])
 
     result = []
-    for index, row in enumerate(rows):
-        if rank[index] == MISS:
-            continue
-        rival = int(scores[index].argmax())
-        person = int(people[index])
-        best = person if rank[index] == 1 else rival
-        result.append(
-            Match(
-                int(row),
-                closest(int(row), best),
-                float(mated[index] if rank[index] == 1 else scores[index, rival]),
-                closest(int(row), person),
-                float(mated[index]),
-                int(rank[index]),
-            )
-        )
+    for index in np.flatnonzero(~lost):
+        row, person, rank = int(rows[index]), int(people[index]), int(search.better[index]) + 1
+        mate, score = closest(row, person), float(search.mated[index])
+        if rank == 1:
+            result.append(Match(row, mate, score, mate, score, rank))
+        else:
+            rival = closest(row, int(search.rival[index]))
+            result.append(Match(row, rival, float(search.rival_score[index]), mate, score, rank))
     return result

@@ -1,6 +1,5 @@
 """Open-set identification in the terms of ISO/IEC 19795-1: thresholds for unknown people, FPIR and FNIR."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kronface.errors import CheckpointError, DataError
-from kronface.evaluation.identification import make_templates, normalise
+from kronface.errors import CheckpointError, ConfigError, DataError
+from kronface.evaluation.templates import BLOCK, TIE, draw_images, make_templates, normalise, number_people
 
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
@@ -23,6 +22,8 @@ class Threshold:
     """Share of searches for people who are not enrolled that it lets through, on the calibration's people."""
     extrapolated: bool
     """Whether more people are enrolled than the calibration could try."""
+    calibrated_on: int
+    """People that it was measured on."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +44,29 @@ class Calibration:
         """The threshold for a gallery of `people` with about `images` pictures each.
 
         Between the numbers that were measured it is linear in the logarithm of the number of people, as the largest
-        of many scores nearly is; beyond them the last two points are continued, and the result is marked. For more
-        pictures per person than were measured, the largest measured number stands in.
+        of many scores nearly is. Beyond the last, -log(1 - score²) goes on linearly in that logarithm, by the slope of
+        the last decade: of N random directions in d dimensions, the one nearest to a probe has a cosine c with
+        N (1 - c²)^((d - 1) / 2) nearly constant. So the threshold keeps below 1, and one noisy pair of numbers does not
+        steer it; the result is marked. For more pictures per person than were measured, the largest measured
+        number stands in.
+
+        Raises:
+            ConfigError: nobody is enrolled.
         """
-        row = self.scores[max(i for i, count in enumerate(self.images) if count <= max(images, self.images[0]))]
-        where = math.log(max(people, 1))
-        known = [math.log(count) for count in self.people]
-        beyond = where > known[-1] + 1e-9
-        if beyond and len(known) > 1:
-            slope = (row[-1] - row[-2]) / (known[-1] - known[-2])
-            value = min(row[-1] + max(slope, 0.0) * (where - known[-1]), 1.0)
-        else:
-            value = float(np.interp(where, known, row))
-        return Threshold(value, self.fpir, beyond)
+        if people < 1 or images < 1:
+            raise ConfigError(f"a threshold for {people} people with {images} images: enrol at least one of each")
+        row = np.array(
+            self.scores[max(i for i, count in enumerate(self.images) if count <= max(images, self.images[0]))]
+        )
+        counts = np.array(self.people)
+        if people <= counts[-1]:
+            value = float(np.interp(np.log(people), np.log(counts), row))
+            return Threshold(value, self.fpir, False, self.calibrated_on)
+        depth = -np.log1p(-(np.clip(row, 0.0, 1 - 1e-9) ** 2))
+        decade = counts >= counts[-1] / 10
+        slope = np.polyfit(np.log(counts[decade]), depth[decade], 1)[0] if decade.sum() > 1 else 0.0
+        reached = depth[-1] + max(float(slope), 0.0) * np.log(people / counts[-1])
+        return Threshold(max(float(np.sqrt(-np.expm1(-reached))), float(row[-1])), self.fpir, True, self.calibrated_on)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -75,7 +86,7 @@ class Calibration:
             CheckpointError: they are not what `to_dict` gives.
         """
         try:
-            return cls(
+            loaded = cls(
                 float(stored["fpir"]),
                 tuple(int(value) for value in stored["people"]),
                 tuple(int(value) for value in stored["images"]),
@@ -84,6 +95,11 @@ class Calibration:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"the calibration is damaged ({error}): calibrate the checkpoint again") from error
+        table = [loaded.people, loaded.images, *loaded.scores]
+        whole = all(table) and len(loaded.scores) == len(loaded.images)
+        if not whole or any(len(row) != len(loaded.people) or not np.isfinite(row).all() for row in loaded.scores):
+            raise CheckpointError("the calibration is damaged (its table has holes): calibrate the checkpoint again")
+        return loaded
 
 
 def calibrate(
@@ -97,74 +113,79 @@ def calibrate(
 ) -> Calibration:
     """Finds thresholds at which a share `fpir` of searches for unknown people returns somebody.
 
-    For each number of enrolled people, that many are drawn and enrolled, and the images of everybody else are searched
-    for; the threshold is the 1 - fpir quantile of their best scores over all rounds.
+    In each round, three quarters of the people are enrolled in random order, and the images of the others are searched
+    for. The best score among the first N enrolled people is what a gallery of N would have answered, so one round
+    serves every N. The threshold for N is the 1 - fpir quantile of these best scores over all rounds.
 
     Args:
         embeddings: (N, D); rows of NaN where no face was found, which are left out.
         identities: (N,) people whom training never saw.
-        fpir: false positive identification rate.
-        images: numbers of images per enrolled person to measure, as far as the data go.
-        rounds: draws per number.
+        fpir: false positive identification rate, between 0 and 1.
+        images: numbers of images per enrolled person to measure, as far as the data go; who has fewer is enrolled
+            with those.
+        rounds: draws of who is enrolled.
         seed: of the draws.
 
     Raises:
-        DataError: fewer than four people with a face.
+        ConfigError: an impossible number.
+        DataError: fewer than four people with a face, or arrays that do not fit together.
     """
+    if not 0 < fpir < 1:
+        raise ConfigError(f"fpir is {fpir}: it must lie between 0 and 1, such as 0.05")
+    if rounds < 1 or not images or min(images) < 1:
+        raise ConfigError(f"rounds is {rounds} and images is {tuple(images)}: all must be at least 1")
     vectors, found = normalise(embeddings)
+    owners = np.asarray(identities)
+    number_people(owners, len(vectors))
     vectors = vectors[found]
-    names, number_of = np.unique(np.asarray(identities)[found], return_inverse=True)
+    names, number_of = number_people(owners[found], len(vectors))
     if len(names) < 4:
         raise DataError(f"{len(names)} people are too few to set a threshold on: bring at least four")
     most = int(np.bincount(number_of).max())
-    counts = [count for count in images if count <= most] or [1]
-    largest = len(names) - max(len(names) // 4, 1)  # a quarter of the people stays outside
+    counts = sorted({count for count in images if count <= most}) or [1]
+    largest = len(names) - max(len(names) // 4, 1)
     sizes = [*(step for step in STEPS if step < largest), largest]
     table = []
     for count in counts:
-        row: list[float] = []
-        for size in sizes:
-            best = [
-                non_mate_scores(
-                    vectors, number_of, len(names), size, count, np.random.default_rng([seed, count, size, k])
-                )
-                for k in range(rounds)
-            ]
-            value = float(np.quantile(np.concatenate(best), 1 - fpir))
-            row.append(max(value, row[-1] if row else -1.0))  # more people never make a lower threshold
-        table.append(tuple(row))
+        best = [
+            best_non_mate_scores(vectors, number_of, len(names), sizes, count, np.random.default_rng([seed, count, k]))
+            for k in range(rounds)
+        ]
+        table.append(tuple(float(value) for value in np.quantile(np.concatenate(best), 1 - fpir, axis=0)))
     return Calibration(fpir, tuple(sizes), tuple(counts), tuple(table), len(names))
 
 
-def non_mate_scores(
+def best_non_mate_scores(
     vectors: NDArray[np.float32],
     number_of: NDArray[np.integer],
     people: int,
-    enrolled_people: int,
+    sizes: Sequence[int],
     images: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Best scores of the images of people who are not enrolled, for one draw of those who are."""
-    chosen = np.zeros(people, np.bool_)
-    chosen[rng.choice(people, enrolled_people, replace=False)] = True
-    enrolled = first_images(number_of, images, rng) & chosen[number_of]
-    templates, usable = make_templates(vectors, np.ones(len(vectors), np.bool_), number_of, enrolled, people)
-    outside = vectors[~chosen[number_of]]
-    best: NDArray[np.float32] = (outside @ templates[usable & chosen].T).max(1)
+    """(searches, S) best scores of the images of people outside, for the first `sizes` (S,) people of one draw.
+
+    Args:
+        vectors: (N, D) of length 1, all with a face.
+        number_of: (N,) person of each.
+        people: how many there are; the last of `sizes` are enrolled, the others searched for.
+        sizes: growing numbers of enrolled people.
+        images: enrolled of each person.
+        rng: of the draw.
+    """
+    order = rng.permutation(people)[: sizes[-1]]
+    inside = np.zeros(people, np.bool_)
+    inside[order] = True
+    enrolled = draw_images(number_of, images, rng) & inside[number_of]
+    templates, _ = make_templates(vectors, np.ones(len(vectors), np.bool_), number_of, enrolled, people)
+    outside = np.flatnonzero(~inside[number_of])
+    best = np.empty((len(outside), len(sizes)), np.float32)
+    starts = [0, *sizes[:-1]]
+    for start in range(0, len(outside), BLOCK):
+        scores = vectors[outside[start : start + BLOCK]] @ templates[order].T
+        parts = np.maximum.reduceat(scores, starts, axis=1)
+        best[start : start + BLOCK] = np.maximum.accumulate(parts, axis=1)
     return best
-
-
-def first_images(number_of: NDArray[np.integer], images: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(N,) a random choice of up to `images` images of every person."""
-    order = rng.permutation(len(number_of))
-    seen: dict[int, int] = {}
-    mask = np.zeros(len(number_of), np.bool_)
-    for row in order:
-        person = int(number_of[row])
-        if seen.get(person, 0) < images:
-            seen[person] = seen.get(person, 0) + 1
-            mask[row] = True
-    return mask
 
 
 @dataclass(frozen=True)
@@ -177,9 +198,15 @@ class OpenSetResult:
     fpir: float
     """Share of searches for people who are not enrolled that returned somebody."""
     fnir: float
-    """Share of searches for enrolled people that did not return them first and above the threshold."""
+    """Share of searches for enrolled people that did not return them first and above the threshold: 1 - TPIR."""
     non_mated_searches: int
     mated_searches: int
+    target_fpir: float
+    """What the threshold was set for."""
+    extrapolated: bool
+    """Whether more people are enrolled than the calibration could try."""
+    calibrated_on: int
+    """People that the threshold was measured on."""
 
 
 def measure(
@@ -193,34 +220,51 @@ def measure(
 ) -> OpenSetResult:
     """Enrols half of the people, searches for everybody, and counts both kinds of error at the calibrated threshold.
 
-    Faces that were not found are misses among mated searches, and return nobody among the others.
+    Faces that were not found are misses among mated searches, and return nobody among the others; so are people whose
+    enrolled images show no face. A stranger who scores as high as the mate (within `templates.TIE`) makes a miss.
 
     Raises:
-        DataError: fewer than four people, or no spare images.
+        DataError: fewer than four people, no spare images, or arrays that do not fit together.
     """
     vectors, found = normalise(embeddings)
-    names, number_of = np.unique(np.asarray(identities), return_inverse=True)
+    names, number_of = number_people(identities, len(vectors))
     if len(names) < 4:
         raise DataError(f"{len(names)} people are too few for an open-set measurement: bring at least four")
     size = len(names) // 2
-    threshold = calibration.threshold_for(size, images).score
+    limit = calibration.threshold_for(size, images)
     false_positives = non_mated = misses = mated = 0
     for k in range(rounds):
         rng = np.random.default_rng([seed, k])
         chosen = np.zeros(len(names), np.bool_)
         chosen[rng.choice(len(names), size, replace=False)] = True
-        enrolled = first_images(number_of, images, rng) & chosen[number_of]
+        enrolled = draw_images(number_of, images, rng) & chosen[number_of]
         templates, usable = make_templates(vectors, found, number_of, enrolled, len(names))
-        scores = vectors @ templates.T
-        scores[:, ~(usable & chosen)] = -np.inf
-        scores[~found] = -np.inf
-        best, who = scores.max(1), scores.argmax(1)
-        outside = ~chosen[number_of]
-        inside = chosen[number_of] & ~enrolled
-        false_positives += int((best[outside] >= threshold).sum())
-        non_mated += int(outside.sum())
-        misses += int(((best < threshold) | (who != number_of))[inside].sum())
-        mated += int(inside.sum())
+        searched = np.flatnonzero(~enrolled)
+        for start in range(0, len(searched), BLOCK):
+            rows = searched[start : start + BLOCK]
+            people, each = number_of[rows], np.arange(len(rows))
+            scores = vectors[rows] @ templates.T
+            scores[:, ~(usable & chosen)] = -np.inf
+            scores[~found[rows]] = -np.inf
+            mate = scores[each, people]
+            scores[each, people] = -np.inf
+            rival = scores.max(1)
+            known = chosen[people]
+            false_positives += int((rival >= limit.score)[~known].sum())
+            non_mated += int((~known).sum())
+            hit = (mate >= limit.score) & (mate > rival + np.float32(TIE))
+            misses += int((~hit)[known].sum())
+            mated += int(known.sum())
     if mated == 0:
         raise DataError("nobody has a spare image to search with: bring more images per person")
-    return OpenSetResult(threshold, size, false_positives / non_mated, misses / mated, non_mated, mated)
+    return OpenSetResult(
+        limit.score,
+        size,
+        false_positives / non_mated,
+        misses / mated,
+        non_mated,
+        mated,
+        calibration.fpir,
+        limit.extrapolated,
+        calibration.calibrated_on,
+    )
