@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
+from kronface.errors import DataError
 from kronface.evaluation.attributes import score
+from kronface.evaluation.bootstrap import resample_counts
 
 NAN = float("nan")
 
@@ -54,3 +56,41 @@ def test_intervals_are_over_people_not_images() -> None:
     chances = np.where(right[:, None], labels, 1 - labels)
     found = score(chances, labels, [f"p{k // 50}" for k in range(1000)], ("A",))["A"]
     assert found.accuracy_high - found.accuracy_low > 0.2
+
+
+def test_intervals_by_plain_loops() -> None:
+    rng = np.random.default_rng(4)
+    identities = [f"p{k}" for k in range(12) for _ in range(int(rng.integers(1, 5)))]
+    labels = (rng.random((len(identities), 2)) < 0.4).astype(float)
+    labels[rng.random(labels.shape) < 0.2] = NAN
+    labels[:3, 1] = NAN  # somebody without any label of the second
+    chances = rng.random(labels.shape)
+    found = score(chances, labels, identities, ("A", "B"), resamples=60, seed=9)
+    names = sorted(set(identities))
+    counts = resample_counts(len(names), resamples=60, seed=9)
+    for column, attribute in enumerate("AB"):
+        plain, balanced = [], []
+        for weights in counts:
+            hits, totals = {0: 0.0, 1: 0.0}, {0: 0.0, 1: 0.0}
+            for row, owner in enumerate(identities):
+                if not np.isnan(labels[row, column]):
+                    truth = int(labels[row, column])
+                    totals[truth] += weights[names.index(owner)]
+                    hits[truth] += weights[names.index(owner)] * (int(chances[row, column] >= 0.5) == truth)
+            plain.append((hits[0] + hits[1]) / (totals[0] + totals[1]))
+            if totals[0] and totals[1]:
+                balanced.append((hits[0] / totals[0] + hits[1] / totals[1]) / 2)
+        got = found[attribute]
+        np.testing.assert_allclose((got.accuracy_low, got.accuracy_high), np.quantile(plain, [0.025, 0.975]))
+        assert got.balanced_accuracy_low is not None
+        assert got.balanced_accuracy_high is not None
+        np.testing.assert_allclose(
+            (got.balanced_accuracy_low, got.balanced_accuracy_high), np.quantile(balanced, [0.025, 0.975])
+        )
+
+
+def test_arrays_that_do_not_fit_are_refused_in_one_line() -> None:
+    with pytest.raises(DataError, match="do not fit"):
+        score([[0.1, 0.2]], [[1, 0]], ["a"], ("A",))
+    with pytest.raises(DataError, match="2 images need"):
+        score([[0.1], [0.2]], [[1], [0]], ["a"], ("A",))

@@ -246,7 +246,7 @@ def test_impossible_requests() -> None:
 
 
 def test_arrays_that_do_not_fit_are_refused_in_one_line() -> None:
-    with pytest.raises(DataError, match="3 embeddings need"):
+    with pytest.raises(DataError, match="3 images need"):
         closed_set(np.eye(3), ["a", "a"])
     with pytest.raises(DataError, match="no table"):
         closed_set(np.ones(3), ["a", "a", "b"])

@@ -146,7 +146,7 @@ def test_impossible_requests() -> None:
         calibrate(*crowded, rounds=0)
     with pytest.raises(ConfigError, match="at least one"):
         calibrate(*crowded).threshold_for(0)
-    with pytest.raises(DataError, match="16 embeddings need"):
+    with pytest.raises(DataError, match="16 images need"):
         calibrate(crowded[0], crowded[1][:-1])
     with pytest.raises(DataError, match="spare"):
         measure(np.eye(6), list("abcdef"), calibrate(*crowded))

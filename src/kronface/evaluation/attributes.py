@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kronface.evaluation.bootstrap import interval, ratio_samples
+from kronface.errors import DataError
+from kronface.evaluation.bootstrap import interval, ratio_of, resample_counts
+from kronface.evaluation.templates import number_people
 
 
 @dataclass(frozen=True)
@@ -49,43 +51,48 @@ def score(
         threshold: probability from which the answer is positive.
         resamples: of the bootstrap over people.
         seed: of the bootstrap.
+
+    Raises:
+        DataError: arrays that do not fit together.
     """
     chance, truth = np.asarray(probabilities, np.float64), np.asarray(labels, np.float64)
-    _, person = np.unique(np.asarray(identities), return_inverse=True)
-    people = int(person.max()) + 1 if len(person) else 0
+    if truth.ndim != 2 or chance.shape != truth.shape or truth.shape[1] != len(names):
+        raise DataError(
+            f"probabilities of shape {chance.shape} do not fit labels of {truth.shape} of {len(names)} names"
+        )
+    people, person = number_people(identities, len(truth))
+    known = ~np.isnan(truth)
+    kept = np.flatnonzero(known.any(0))
+    known, truth, chance = known[:, kept], truth[:, kept], chance[:, kept]
+    positive = known & (truth > 0.5)
+    right = known & ((chance >= threshold) == positive) & ~np.isnan(chance)
+
+    def per_person(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+        sums = np.zeros((len(people), mask.shape[1]))
+        np.add.at(sums, person, mask)
+        return sums
+
+    # (people, attributes, class): positives first.
+    hits = np.stack([per_person(right & positive), per_person(right & ~positive)], 2)
+    totals = np.stack([per_person(positive), per_person(known & ~positive)], 2)
+    counts = resample_counts(len(people), resamples=resamples, seed=seed)
+    low, high = interval(ratio_of(counts, hits.sum(2), totals.sum(2)))
+    balanced_low, balanced_high = interval(ratio_of(counts, hits, totals).mean(2))
     scores: dict[str, AttributeScore] = {}
-    for column, name in enumerate(names):
-        known = ~np.isnan(truth[:, column])
-        if not known.any():
-            continue
-        positive = truth[known, column] > 0.5
-        right = ((chance[known, column] >= threshold) == positive) & ~np.isnan(chance[known, column])
-        owner = person[known]
-
-        def per_person(mask: NDArray[np.bool_], owner: NDArray[np.integer] = owner) -> NDArray[np.float64]:
-            return np.bincount(owner[mask], minlength=people).astype(np.float64)
-
-        hits = np.stack([per_person(right & positive), per_person(right & ~positive)], 1)
-        totals = np.stack([per_person(positive), per_person(~positive)], 1)
-        present = totals.sum(1) > 0
-        hits, totals = hits[present], totals[present]
-        low, high = interval(ratio_samples(hits.sum(1), totals.sum(1), resamples=resamples, seed=seed))
-        balanced = balanced_low = balanced_high = None
-        if positive.any() and not positive.all():
-            samples = ratio_samples(hits, totals, resamples=resamples, seed=seed).mean(1)
-            b_low, b_high = interval(samples)
-            balanced = float((hits.sum(0) / totals.sum(0)).mean())
-            balanced_low, balanced_high = float(b_low), float(b_high)
+    for column, name in enumerate(names[int(index)] for index in kept):
+        images, all_right = totals[:, column].sum(0), hits[:, column].sum(0)
+        both = bool((images > 0).all())
+        labelled = totals[:, column].sum(1)
         scores[name] = AttributeScore(
-            accuracy=float(right.mean()),
-            accuracy_low=float(low),
-            accuracy_high=float(high),
-            balanced_accuracy=balanced,
-            balanced_accuracy_low=balanced_low,
-            balanced_accuracy_high=balanced_high,
-            majority=float(max(positive.mean(), 1 - positive.mean())),
-            positives=int((totals[:, 0] * 2 >= totals.sum(1)).sum()),
-            people=int(present.sum()),
-            images=int(known.sum()),
+            accuracy=float(all_right.sum() / images.sum()),
+            accuracy_low=float(low[column]),
+            accuracy_high=float(high[column]),
+            balanced_accuracy=float((all_right / images).mean()) if both else None,
+            balanced_accuracy_low=float(balanced_low[column]) if both else None,
+            balanced_accuracy_high=float(balanced_high[column]) if both else None,
+            majority=float(images.max() / images.sum()),
+            positives=int(((totals[:, column, 0] * 2 >= labelled) & (labelled > 0)).sum()),
+            people=int((labelled > 0).sum()),
+            images=int(images.sum()),
         )
     return scores

@@ -26,8 +26,14 @@ def ratio_samples(
     Returns:
         (resamples, …); NaN where a resample has an empty lower sum.
     """
+    return ratio_of(
+        resample_counts(len(np.asarray(numerators)), resamples=resamples, seed=seed), numerators, denominators
+    )
+
+
+def ratio_of(counts: NDArray[np.float64], numerators: ArrayLike, denominators: ArrayLike) -> NDArray[np.float64]:
+    """As `ratio_samples`, with the `counts` (resamples, people) at hand."""
     upper, lower = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
-    counts = resample_counts(len(upper), resamples=resamples, seed=seed)
     sums = np.tensordot(counts, upper, 1)
     totals = np.tensordot(counts, lower, 1)
     totals = totals.reshape(totals.shape + (1,) * (sums.ndim - totals.ndim))

@@ -55,7 +55,7 @@ def number_people(
     """
     owners = np.asarray(identities)
     if owners.shape != (images,):
-        raise DataError(f"{images} embeddings need as many identities, one each: there are {owners.size}")
+        raise DataError(f"{images} images need as many identities, one each: there are {owners.size}")
     names, number_of = np.unique(owners, return_inverse=True)
     return names, number_of.astype(np.int64)
 
