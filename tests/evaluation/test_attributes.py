@@ -47,6 +47,8 @@ def test_one_class_has_no_balanced_accuracy_and_no_labels_no_score() -> None:
     assert scores["Bald"].balanced_accuracy is None
     assert scores["Bald"].accuracy == 1
     assert "Young" not in scores
+    assert score([[0.1], [0.2]], [[NAN], [NAN]], ["a", "b"], ("Bald",)) == {}
+    assert score(np.zeros((0, 1)), np.zeros((0, 1)), [], ("Bald",)) == {}
 
 
 def test_intervals_are_over_people_not_images() -> None:

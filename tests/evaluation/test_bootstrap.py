@@ -31,6 +31,7 @@ def test_empty_resamples_are_left_out() -> None:
     low, high = interval(ratio_samples([1.0, 0.0], [1.0, 0.0], resamples=200))
     assert (float(low), float(high)) == (1.0, 1.0)
     assert np.isnan(interval(np.full((5,), np.nan))[0])
+    assert interval(np.zeros((5, 0)))[0].shape == (0,)
 
 
 def test_same_seed_draws_the_same_people() -> None:

@@ -63,6 +63,8 @@ def score(
     people, person = number_people(identities, len(truth))
     known = ~np.isnan(truth)
     kept = np.flatnonzero(known.any(0))
+    if len(kept) == 0:
+        return {}
     known, truth, chance = known[:, kept], truth[:, kept], chance[:, kept]
     positive = known & (truth > 0.5)
     right = known & ((chance >= threshold) == positive) & ~np.isnan(chance)

@@ -45,6 +45,8 @@ def interval(samples: ArrayLike, *, level: float = LEVEL) -> tuple[NDArray[np.fl
     """Percentile interval along the first axis, empty resamples left out: (low, high), each of the remaining shape."""
     tail = (1 - level) / 2
     values = np.asarray(samples, np.float64)
+    if values.size == 0:  # nothing was measured, or nothing drawn
+        return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
     empty = np.isnan(values).all(0)
     low, high = np.nanquantile(np.where(empty, 0.0, values), [tail, 1 - tail], axis=0)
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
