@@ -11,9 +11,11 @@ import pytest
 from kronface.errors import DataError
 from kronface.evaluation.attributes import score
 from kronface.evaluation.comparison import rank1_difference, verdict
-from kronface.evaluation.identification import closed_set
+from kronface.evaluation.identification import Match, closed_set
+from kronface.evaluation.open_set import Calibration, measure
 from kronface.evaluation.report.page import build
-from kronface.evaluation.result import assemble, load_result
+from kronface.evaluation.result import assemble, choose_examples, load_result
+from kronface.evaluation.schema import IDENTIFICATION, SHAPE, check_result
 from kronface.faces.image import write_image
 
 EVIL = "<script>alert(1)</script>"
@@ -33,7 +35,7 @@ def result(tmp_path: Path) -> dict[str, Any]:
         name=f"joint {EVIL} $x$",
         protocol="folder",
         data={"root": str(tmp_path), "layout": "folder", "people": 12, "images": 48},
-        settings={"draws": 3, "seed": 0},
+        settings={"draws": 3, "seed": 0, "aligned": True},
         checkpoint={
             "path": "c",
             "fingerprint": "0" * 64,
@@ -43,6 +45,7 @@ def result(tmp_path: Path) -> dict[str, Any]:
             "training": {},
         },
         identification=closed_set(vectors, people, draws=3),
+        open_set=measure(vectors, people, Calibration(0.05, (1, 5), (1,), ((0.5, 0.7),), 40)),
         attributes=score(chances, labels, people, ("Male", "Bald", "Young")),
         samples=[
             {"path": path, "probabilities": {"Male": 0.2, "Young": 0.7}, "labels": {"Male": 1}}
@@ -70,6 +73,98 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match=re.escape("broken.json")) as caught:
         load_result(path)
     assert "\n" not in str(caught.value)
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Paths to everything that the format promises and that is in `value`."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    return [path] * bool(path) + [place for key, part in inner for place in places(part, (*path, key))]
+
+
+def changed(value: dict[str, Any], path: tuple[Any, ...], new: object) -> dict[str, Any]:
+    copy: dict[str, Any] = json.loads(json.dumps(value))
+    inner: Any = copy
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = new
+    return copy
+
+
+def test_whatever_is_wrong_in_a_results_file_is_said_in_one_line(result: dict[str, Any]) -> None:
+    check_result(result, "whole.json")
+    free = {"settings", "labels", "probabilities", "layout"}  # any content, or none
+    tried = 0
+    for path in places(result):
+        if free & set(path) or path[0] not in SHAPE | IDENTIFICATION:
+            continue
+        with pytest.raises(DataError, match=re.escape("bad.json")) as caught:
+            check_result(changed(result, path, float("inf")), "bad.json")
+        assert "\n" not in str(caught.value)
+        tried += 1
+    assert tried > 60
+
+
+def test_missing_parts_and_unequal_lists_are_refused(result: dict[str, Any], tmp_path: Path) -> None:
+    for key in SHAPE | IDENTIFICATION:
+        if key == "rank1":  # without it, this is a network that does not identify
+            continue
+        with pytest.raises(DataError, match="write it"):
+            check_result({name: value for name, value in result.items() if name != key}, "bad.json")
+    for path in (("cmc_low",), ("distractors", "counts"), ("per_identity", "hits")):
+        with pytest.raises(DataError, match="unequal length"):
+            check_result(changed(result, path, []), "bad.json")
+        with pytest.raises(DataError, match="result 2"):
+            build([result, changed(result, path, [])], title="T", out=tmp_path / "none.html")
+    assert not (tmp_path / "none.html").exists()
+
+
+def test_every_cut_of_a_results_file_is_refused(result: dict[str, Any], tmp_path: Path) -> None:
+    text = json.dumps(result)
+    path = tmp_path / "cut.json"
+    for end in range(0, len(text) - 1, 97):
+        path.write_text(text[:end])
+        with pytest.raises(DataError, match=re.escape("cut.json")):
+            load_result(path)
+    path.write_text(text.replace(f'"probes": {result["probes"]}', '"probes": NaN', 1))
+    with pytest.raises(DataError, match="NaN"):
+        load_result(path)
+
+
+def test_examples_run_from_sure_to_narrow_and_show_each_mate_once() -> None:
+    paths = [str(number) for number in range(40)]
+    right = [Match(row, 20 + row % 5, 0.9 - row / 100, 20 + row % 5, 0.9 - row / 100, 1) for row in range(20)]
+    wrong = [Match(row, 30, row / 100, 35 + row % 2, 0.0, 3) for row in range(20)]
+    shown = choose_examples([*right, *wrong], paths, 4)
+    assert [example["mate_score"] for example in shown["right"]] == sorted(
+        (example["mate_score"] for example in shown["right"]), reverse=True
+    )
+    assert (shown["right"][0]["mate_score"], shown["right"][-1]["mate_score"]) == (0.9, 0.71)
+    assert len({example["mate"] for example in shown["right"]}) == 4
+    assert [(example["probe"], example["mate"]) for example in shown["wrong"]] == [("19", "36"), ("18", "35")]
+    assert choose_examples([], paths, 4) == {"right": [], "wrong": []}
+    assert choose_examples(right, (), 4) == {"right": [], "wrong": []}
+
+
+def test_page_says_how_to_repeat_and_what_was_extrapolated(result: dict[str, Any], tmp_path: Path) -> None:
+    moved = result | {"data": result["data"] | {"root": "/photos of $(friends)"}}
+    build([moved], title="T", out=tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text()
+    assert (
+        "kronface evaluate folder &#39;/photos of $(friends)&#39; --checkpoint c --draws 3 --seed 0 --aligned" in page
+    )
+    assert "(extrapolated)" in page  # six people are enrolled, and five were at most
+    assert page.count("no longer at its place") > 10
+    build([changed(moved, ("data", "layout"), "celeba")], title="T", out=tmp_path / "b.html")
+    assert "kronface evaluate folder" not in (tmp_path / "b.html").read_text()
+
+
+def test_a_network_without_some_attribute_gets_a_dash(result: dict[str, Any], tmp_path: Path) -> None:
+    other = result | {"name": "other", "attributes": {"5_o_Clock.Shadow": result["attributes"]["Bald"]}}
+    build([result, other], title="T", out=tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text()
+    assert page.count("<td>—</td><td>—</td><td>—</td>") == 3
+    assert "one class only" in page
+    assert "5 o Clock.Shadow" in page
 
 
 def test_page_is_self_contained_and_escapes_what_users_bring(result: dict[str, Any], tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ from kronface.errors import DataError
 from kronface.evaluation.attributes import AttributeScore
 from kronface.evaluation.identification import IdentificationResult, Match
 from kronface.evaluation.open_set import OpenSetResult
-
-FORMAT = "kronface-evaluation/1"
+from kronface.evaluation.schema import FORMAT, check_result
 
 
 def assemble(
@@ -93,10 +92,23 @@ def assemble(
 
 
 def choose_examples(matches: Sequence[Match], paths: Sequence[str], count: int) -> dict[str, list[dict[str, Any]]]:
-    """Right matches from the surest to the narrowest, and the wrong ones that were surest of themselves."""
+    """Right matches from the surest to the narrowest, and the wrong ones that were surest of themselves.
+
+    Each mate is shown once in either list, since one odd picture in the gallery set tends to give many like matches.
+    """
     right = sorted((match for match in matches if match.rank == 1), key=lambda match: -match.mate_score)
     wrong = sorted((match for match in matches if match.rank > 1), key=lambda match: -match.found_score)
-    spread = [right[round(k)] for k in np.linspace(0, len(right) - 1, min(count, len(right)))]
+    if not paths:
+        return {"right": [], "wrong": []}
+    spread: dict[int, Match] = {}
+    for target in np.linspace(0, max(len(right) - 1, 0), count):
+        for index in np.argsort(np.abs(np.arange(len(right)) - target), kind="stable"):
+            if right[index].mate not in spread:
+                spread[right[index].mate] = right[index]
+                break
+    surest: dict[int, Match] = {}
+    for match in wrong:
+        surest.setdefault(match.mate, match)
 
     def described(match: Match) -> dict[str, Any]:
         return {
@@ -108,7 +120,11 @@ def choose_examples(matches: Sequence[Match], paths: Sequence[str], count: int) 
             "rank": match.rank,
         }
 
-    return {"right": [described(match) for match in spread], "wrong": [described(match) for match in wrong[:count]]}
+    shown = sorted(spread.values(), key=lambda match: -match.mate_score)
+    return {
+        "right": [described(match) for match in shown],
+        "wrong": [described(match) for match in list(surest.values())[:count]],
+    }
 
 
 def load_result(path: Path) -> dict[str, Any]:
@@ -118,17 +134,17 @@ def load_result(path: Path) -> dict[str, Any]:
         DataError: it is missing, damaged, or not one.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON ({error}): write it anew by kronface evaluate") from error
-    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        raise DataError(f"{path} is not a results file of the format {FORMAT}: write it by kronface evaluate --json")
-    missing = [key for key in ("name", "protocol", "data", "settings", "attributes") if key not in stored]
-    if missing:
-        raise DataError(f"{path} has no '{missing[0]}': write it anew by kronface evaluate")
-    return stored
+    check_result(stored, str(path))
+    return dict(stored)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _rounded(values: Any) -> list[float]:  # noqa: ANN401 - any array

@@ -1,6 +1,7 @@
 """The report: one self-contained HTML page from results files."""
 
 import base64
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from markupsafe import Markup
 from kronface.errors import DataError
 from kronface.evaluation.comparison import rank1_difference, verdict
 from kronface.evaluation.report.plots import attribute_figure, cmc_figure, distractor_figure
+from kronface.evaluation.schema import check_result
 from kronface.files import write_text
 
 THUMBNAIL = 112
@@ -26,10 +28,12 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path) -> Non
         out: the file.
 
     Raises:
-        DataError: there are no results.
+        DataError: there are no results, or one of them is not whole.
     """
     if not results:
         raise DataError("no results to report: bring at least one results file")
+    for number, result in enumerate(results, 1):
+        check_result(result, f"result {number}")
     environment = Environment(
         loader=PackageLoader("kronface.evaluation.report"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -53,12 +57,13 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path) -> Non
         results=results,
         identified=identified,
         attributed=attributed,
-        attribute_names=names,
+        attribute_rows=[_attribute_row(attributed, name) for name in names],
         figures=figures,
         attribute_plot=Markup(attribute_figure(attributed, names)) if names else None,  # noqa: S704
         differences=_differences(identified),
         matches=[_matches(result) for result in identified if _is_shown(result)],
         samples=[_samples(result) for result in attributed if result["samples"]],
+        measured=[(result, _command(result)) for result in results],
     )
     write_text(out, page)
 
@@ -70,7 +75,7 @@ def _headline(results: Sequence[Mapping[str, Any]], identified: Sequence[Mapping
     trained = [result for result in identified if result["checkpoint"]] or identified
     best = max(trained, key=lambda result: result["rank1"])
     return (
-        f"Among {best['people']} people whom it was never trained on, {best['name']} names the right one first in "
+        f"Among {best['people']} people, {best['name']} names the right one first in "
         f"{100 * best['rank1']:.1f} % of {best['probes']} searches per draw "
         f"(95 % interval {100 * best['rank1_low']:.1f} to {100 * best['rank1_high']:.1f} %)."
     )
@@ -97,7 +102,25 @@ def _differences(identified: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def _span(difference: float, low: float, high: float) -> dict[str, str]:
-    return {"difference": f"{100 * difference:+.1f}", "low": f"{100 * low:+.1f}", "high": f"{100 * high:+.1f}"}
+    values = {"difference": difference, "low": low, "high": high}
+    return {key: f"{100 * value:+.1f}".replace("-", "\u2212") for key, value in values.items()}
+
+
+def _attribute_row(attributed: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """One attribute's base rate, and its scores by each network (None where a network does not predict it)."""
+    scores = [result["attributes"].get(name) for result in attributed]
+    return {"name": name, "base": next(score for score in scores if score), "scores": scores}
+
+
+def _command(result: Mapping[str, Any]) -> str | None:
+    """What repeats the measurement, where one command does."""
+    if result["data"].get("layout") != "folder" or not result["checkpoint"]:
+        return None
+    words = ["kronface", "evaluate", "folder", result["data"]["root"], "--checkpoint", result["checkpoint"]["path"]]
+    for key in ("gallery_images", "draws", "seed", "resamples"):
+        if key in result["settings"]:
+            words += ["--" + key.replace("_", "-"), str(result["settings"][key])]
+    return shlex.join([*words, *(["--aligned"] if result["settings"].get("aligned") else [])])
 
 
 def _is_shown(result: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
@@ -48,7 +49,7 @@ def distractor_figure(results: Sequence[Mapping[str, Any]]) -> str:
 def attribute_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     """Balanced accuracy of each attribute per network, with 95 % intervals; chance is one half."""
     with rc_context(STYLE):
-        figure = Figure(figsize=(7, 0.6 + 0.36 * len(names)), layout="constrained")
+        figure = Figure(figsize=(6, 1.1 + 0.34 * len(names)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0.5, color="#888888", linestyle="--", linewidth=1)
         for index, result in enumerate(results):
@@ -71,18 +72,22 @@ def attribute_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str])
                 markersize=4,
                 capsize=2,
                 color=COLOURS[index % len(COLOURS)],
-                label=result["name"],
+                label=_label(result["name"]),
             )
-        axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
-        axes.invert_yaxis()
+        axes.set_yticks(range(len(names)), [_label(name.replace("_", " ")) for name in names])
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
         axes.set_xlabel("balanced accuracy (dashed: chance)")
-        return _finish(figure, axes)
+        return _finish(figure, axes, above=True)
 
 
 def _new(x_label: str, y_label: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(6, 3.7), layout="constrained")  # small, so that letters stay legible on a phone
     axes = figure.subplots()
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace(",", "\u2009")))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
@@ -101,15 +106,23 @@ def _curve(
     marker: str = "",
 ) -> None:
     colour = COLOURS[index % len(COLOURS)]
-    # matplotlib reads $ as mathematics and a leading _ as "not in the legend".
-    label = name.replace("$", r"\$").lstrip("_") or "?"
-    axes.plot(x, y, color=colour, linestyle=DASHES[index % len(DASHES)], marker=marker, markersize=3, label=label)
+    axes.plot(
+        x, y, color=colour, linestyle=DASHES[index % len(DASHES)], marker=marker, markersize=3, label=_label(name)
+    )
     axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
 
 
-def _finish(figure: Figure, axes: Axes) -> str:
+def _label(name: str) -> str:
+    """As matplotlib shows it: it reads $ as mathematics and a leading _ as "not in the legend"."""
+    return name.replace("$", r"\$").lstrip("_") or "?"
+
+
+def _finish(figure: Figure, axes: Axes, *, above: bool = False) -> str:
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=9, frameon=False)
+        if above:  # where no point can lie under it
+            axes.legend(fontsize=9, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+        else:
+            axes.legend(fontsize=9, frameon=False)
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
