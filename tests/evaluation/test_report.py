@@ -34,7 +34,7 @@ def result(tmp_path: Path) -> dict[str, Any]:
     return assemble(
         name=f"joint {EVIL} $x$",
         protocol="folder",
-        data={"root": str(tmp_path), "layout": "folder", "people": 12, "images": 48},
+        data={"root": str(tmp_path), "layout": "folder", "people": 12, "images": 48, "notes": ["a note"]},
         settings={"draws": 3, "seed": 0, "aligned": True},
         checkpoint={
             "path": "c",
@@ -92,7 +92,7 @@ def changed(value: dict[str, Any], path: tuple[Any, ...], new: object) -> dict[s
 
 def test_whatever_is_wrong_in_a_results_file_is_said_in_one_line(result: dict[str, Any]) -> None:
     check_result(result, "whole.json")
-    free = {"settings", "labels", "probabilities", "layout"}  # any content, or none
+    free = {"settings", "labels", "probabilities"}  # any content, or none
     tried = 0
     for path in places(result):
         if free & set(path) or path[0] not in SHAPE | IDENTIFICATION:
@@ -152,6 +152,7 @@ def test_page_says_how_to_repeat_and_what_was_extrapolated(result: dict[str, Any
     assert (
         "kronface evaluate folder &#39;/photos of $(friends)&#39; --checkpoint c --draws 3 --seed 0 --aligned" in page
     )
+    assert "12 people; a note" in page
     assert "(extrapolated)" in page  # six people are enrolled, and five were at most
     assert page.count("no longer at its place") > 10
     build([changed(moved, ("data", "layout"), "celeba")], title="T", out=tmp_path / "b.html")

@@ -48,6 +48,7 @@ SHAPE: dict[str, Any] = {
 CHECKPOINT: dict[str, Any] = {"path": str, "fingerprint": str, "arm": str, "variant": str}
 
 OPTIONAL: dict[str, dict[str, Any]] = {
+    "data": {"layout": str, "notes": [str]},
     "checkpoint": {"fusion": str, "training": dict},
     "open_set": {"target_fpir": NUMBER, "extrapolated": bool, "calibrated_on": int},
 }
@@ -100,7 +101,7 @@ def check_result(stored: Any, where: str) -> None:  # noqa: ANN401 - whatever a 
         raise DataError(f"{where} is not a results file of the format {FORMAT}: write it by kronface evaluate --json")
     shape = SHAPE | (IDENTIFICATION if "rank1" in stored else {})
     fault = _fault(stored, shape, "")
-    for key, part in (("checkpoint", CHECKPOINT), ("open_set", OPEN_SET)):
+    for key, part in (("data", SHAPE["data"]), ("checkpoint", CHECKPOINT), ("open_set", OPEN_SET)):
         if not fault and stored[key] is not None:
             present = {name: kind for name, kind in OPTIONAL[key].items() if name in stored[key]}
             fault = _fault(stored[key], part | present, key)
