@@ -11,6 +11,7 @@ from kronface.synth.linear import transform
 from kronface.synth.person import Person, make_person
 from kronface.synth.render import Camera, render
 from kronface.synth.scene import Scene, background, develop, draw_scene, meter
+from kronface.synth.settings import Rendering
 
 CELEBA_SHAPE = (218, 178)
 CELEBA_POINTS = np.array([[69.0, 111.0], [108.0, 111.0], [88.0, 136.0], [72.0, 152.0], [105.0, 152.0]])
@@ -33,7 +34,15 @@ class Picture:
     scene: Scene
 
 
-def take_picture(seed: int, identity: int, image: int, *, framing: str, person: Person | None = None) -> Picture:
+def take_picture(
+    seed: int,
+    identity: int,
+    image: int,
+    *,
+    framing: str,
+    person: Person | None = None,
+    rendering: Rendering = Rendering(),  # noqa: B008 - it cannot change
+) -> Picture:
     """Picture `image` of person `identity`: the same whatever else is rendered.
 
     Args:
@@ -43,6 +52,7 @@ def take_picture(seed: int, identity: int, image: int, *, framing: str, person: 
         framing: celeba (178x218, rolled upright and centred as CelebA's), portrait (256x256, the face somewhere in
             the middle, as it was held), or crop (112x112 at the reference points).
         person: where it is made already.
+        rendering: what is drawn.
     """
     head = load_head()
     person = person or make_person(head, identity, seed)

@@ -1,0 +1,69 @@
+"""What a set of rendered pictures is drawn from, besides the people themselves: everything can be switched off."""
+
+from dataclasses import dataclass
+
+from kronface.errors import ConfigError
+
+INGREDIENTS = (
+    "expression",
+    "gaze",
+    "lights",
+    "shadows",
+    "skin",
+    "hair",
+    "restyling",
+    "beard",
+    "make-up",
+    "spectacles",
+    "hats",
+    "occluders",
+    "clothes",
+    "background",
+    "camera",
+    "flaws",
+)
+"""What `Rendering.without` can leave out:
+
+expression (faces at rest) · gaze (eyes straight ahead) · lights (one soft frontal light) · shadows · skin (identity's
+spots, moles, pores, wrinkles) · hair (everybody cropped) · restyling (the same hair in all pictures of a person) ·
+beard · make-up · spectacles · hats · occluders (hands, scarves, masks) · clothes (grey) · background (grey) · camera
+(one distance and frame) · flaws (blur, noise, compression, grey pictures, wrong exposure).
+"""
+
+LABEL_NOISE = ("none", "flips", "appearance")
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How pictures are drawn; the same for all pictures of a set.
+
+    Args:
+        max_yaw_rad: largest turn of the head to either side, in radians.
+        redrawn: hair, spectacles, clothes and background are drawn anew in every picture, so that shape and skin alone
+            carry the person.
+        without: names in `INGREDIENTS` that are left out.
+        label_noise: of the identity attributes, at CelebA's same-person agreement: none, flips (independent of the
+            picture) or appearance (judged on the picture's expression, pose and light).
+
+    Raises:
+        ConfigError: an unknown name, or an impossible angle.
+    """
+
+    max_yaw_rad: float = 1.309
+    redrawn: bool = False
+    without: tuple[str, ...] = ()
+    label_noise: str = "none"
+
+    def __post_init__(self) -> None:
+        """Validates."""
+        if not 0 <= self.max_yaw_rad <= 1.571:
+            raise ConfigError(f"max_yaw_rad is {self.max_yaw_rad}: it must lie between 0 and 1.571 (a quarter turn)")
+        unknown = sorted(set(self.without) - set(INGREDIENTS))
+        if unknown:
+            raise ConfigError(f"without: unknown ingredient '{unknown[0]}': choose from {', '.join(INGREDIENTS)}")
+        if self.label_noise not in LABEL_NOISE:
+            raise ConfigError(f"unknown label noise '{self.label_noise}': choose one of {', '.join(LABEL_NOISE)}")
+
+    def has(self, ingredient: str) -> bool:
+        """Whether an ingredient is drawn."""
+        return ingredient not in self.without
