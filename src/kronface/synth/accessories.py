@@ -232,8 +232,12 @@ def hand(head: Head, expressed: Floats, rng: np.random.Generator) -> list[Part]:
         path = np.stack([before(base + (way + bend * beside * share) * length * share, radius) for share in steps])
         taper = radius * np.array([1.0, 1.03, 0.95, 0.9, 0.8, 0.35])
         parts.append(_solid(*tube(path, taper, sides=8), HAND, COVER_PAINT))
-    palm = before(anchor - 0.035 * way, 0.012)
-    parts.append(_solid(*_ball(palm, np.array([0.04, 0.014, 0.042])), HAND, COVER_PAINT))
+    palm = before(anchor - 0.028 * way, 0.012)
+    parts.append(_solid(*_ball(palm, np.array([0.034, 0.013, 0.036])), HAND, COVER_PAINT))
+    # The wrist and the arm go down and outwards, away from the face.
+    elbow = palm + 0.16 * (-way + np.array([side * 0.5, -0.35, -0.9]))
+    arm = np.stack([palm - 0.02 * way, palm - 0.045 * way + (0, -0.006, 0), elbow])
+    parts.append(_solid(*tube(arm, np.array([0.022, 0.021, 0.03]), sides=10), HAND, COVER_PAINT))
     return parts
 
 

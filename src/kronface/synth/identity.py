@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from kronface.synth.head import Floats, Head
 from kronface.synth.linear import combine
 
-SPREAD = 0.52
+SPREAD = 0.5
 """Standard deviation of a local change, in units of its full shape."""
 
 LIMIT = 1.1

@@ -580,7 +580,7 @@ def shade_sample(
         occlusion = 0.9
         bleed = wp.vec3(0.0, 0.0, 0.0)
     elif material == 11:
-        albedo = paint.hand * (0.9 + 0.2 * strand(growth, turn, place, 3.0, 20.0)[1])
+        albedo = paint.hand * (0.97 + 0.06 * strand(growth, turn, place, 3.0, 3.0)[1])
         shine = 0.4 * paint.gloss
 
     up = 0.5 + 0.5 * normal[2]

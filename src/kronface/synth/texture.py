@@ -106,7 +106,7 @@ def noise(rng: np.random.Generator, band: int, place: Window) -> Floats:
 
 def step(low: float, high: float, value: NDArray[np.floating]) -> Floats:
     """0 at `low`, 1 at `high`, smooth between; `low` may be the larger one."""
-    t = np.clip((value - low) / (high - low), 0, 1)
+    t = np.clip((value - float(low)) / float(high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
@@ -161,8 +161,8 @@ def paint_skin(rng: np.random.Generator, skin: NDArray[np.float64], marks: SkinM
             red += 0.3 * marks.freckles * speckles
             other += 0.55 * marks.freckles * speckles
         for _ in range(marks.moles):
-            turn, level, size = rng.normal(0, 0.4), rng.uniform(0.62, 0.785), rng.uniform(0.4, 1.3)
-            _mole(place, red, other, turn, level, size, rng.uniform(0.4, 1.4))
+            turn, level = float(np.clip(rng.normal(0, 0.4), -1.1, 1.1)), float(rng.uniform(0.62, 0.785))
+            _mole(place, red, other, turn, level, float(rng.uniform(0.4, 1.3)), float(rng.uniform(0.4, 1.4)))
     part = surface[place.rows, place.columns]
     shade_red, shade_other = cv2.exp(-red), cv2.exp(-other)
     surface[:, :, :3] = skin
@@ -174,62 +174,79 @@ def paint_skin(rng: np.random.Generator, skin: NDArray[np.float64], marks: SkinM
 
 def _regions(rng: np.random.Generator, place: Window, red: Floats, other: Floats, marks: SkinMarks) -> None:
     """Flush of cheeks, nose and chin, shadows under the eyes, a shaven jaw, veins at the temples; in place."""
-    asymmetry = 1 + 0.15 * rng.normal(size=2)
-    for side, much in zip((-1, 1), asymmetry, strict=True):
-        flush = marks.flush * much * _spot(place, side * 0.42, 0.69, 0.2, 0.02)
-        red += 0.04 * flush
-        other += 0.2 * flush
-        bag = marks.bags * _spot(place, side * (EYE_TURN - 0.01), 0.7155, 0.105, 0.0055)
-        red += 0.2 * bag
-        other += 0.22 * bag
-        vein = marks.veins * np.exp(
-            -(((place.turn - side * (0.62 + 0.05 * np.sin(90 * place.level))) / 0.02) ** 2)
-        ) * step(0.735, 0.75, place.level)
-        red += 0.12 * vein
-    nose = marks.flush * _spot(place, 0, 0.69, 0.085, 0.012) + 0.5 * marks.flush * _spot(place, 0, 0.63, 0.15, 0.012)
-    other += 0.16 * nose
-    red += 0.02 * nose
+
+    def add(spot: Window, field: Floats, much_red: float, much_other: float) -> None:
+        rows, columns = _inside(spot, place)
+        red[rows, columns] += np.float32(much_red) * field
+        other[rows, columns] += np.float32(much_other) * field
+
+    for side in (-1, 1):
+        flush = marks.flush * float(1 + 0.15 * rng.normal())
+        cheek = window((side * 0.42 - 0.5, side * 0.42 + 0.5), (0.64, 0.74))
+        add(cheek, _spot(cheek, side * 0.42, 0.69, 0.2, 0.02), 0.04 * flush, 0.2 * flush)
+        lid = window((side * 0.22 - 0.26, side * 0.22 + 0.26), (0.70, 0.73))
+        add(lid, _spot(lid, side * (EYE_TURN - 0.01), 0.7155, 0.105, 0.0055), 0.2 * marks.bags, 0.22 * marks.bags)
+        temple = window((side * 0.62 - 0.12, side * 0.62 + 0.12), (0.735, 0.8))
+        course = side * (0.62 + 0.05 * np.sin(90 * temple.level))
+        vein = np.exp(-(((temple.turn - course) / 0.02) ** 2)) * step(0.735, 0.75, temple.level)
+        add(temple, vein, 0.12 * marks.veins, 0.0)
+    nose = window((-0.25, 0.25), (0.655, 0.72))
+    add(nose, _spot(nose, 0, 0.69, 0.085, 0.012), 0.02 * marks.flush, 0.16 * marks.flush)
+    chin = window((-0.4, 0.4), (0.6, 0.66))
+    add(chin, _spot(chin, 0, 0.63, 0.15, 0.012), 0.01 * marks.flush, 0.08 * marks.flush)
     if marks.beard_shadow > 0:
-        jaw = _beard_region(place) * marks.beard_shadow
-        red += 0.26 * jaw
-        other += 0.16 * jaw
+        jaw = window((-0.95, 0.95), (0.592, 0.705))
+        add(jaw, _beard_region(jaw), 0.26 * marks.beard_shadow, 0.16 * marks.beard_shadow)
+
+
+def _inside(part: Window, whole: Window) -> tuple[slice, slice]:
+    """Where a window lies within another one, which holds it."""
+    return (
+        slice(part.rows.start - whole.rows.start, part.rows.stop - whole.rows.start),
+        slice(part.columns.start - whole.columns.start, part.columns.stop - whole.columns.start),
+    )
 
 
 def _lines(rng: np.random.Generator, place: Window, red: Floats, other: Floats, strength: float) -> None:
     """Lines that come with age; also the young have a trace of them. In place."""
-    inner = window((-0.8, 0.8), (0.63, 0.805))
-    turn, level = inner.turn, inner.level
-    lines = np.zeros((level.shape[0], turn.shape[1]), np.float32)
-    phase = rng.uniform(0, 6)
+
+    def add(spot: Window, lines: Floats, much: float) -> None:
+        rows, columns = _inside(spot, place)
+        red[rows, columns] += np.float32(0.35 * strength * much) * lines
+        other[rows, columns] += np.float32(0.5 * strength * much) * lines
+
+    phase = float(rng.uniform(0, 6))
     for k in range(int(rng.integers(2, 5))):  # across the forehead
-        height = 0.761 + rng.uniform(0.0075, 0.0105) * k + 0.002 * np.sin(turn * rng.uniform(4, 8) + phase)
-        wide = rng.uniform(0.25, 0.45)
-        lines += rng.uniform(0.3, 1) * np.exp(-(((level - height) / 0.0010) ** 2)) * np.exp(-((turn / wide) ** 4))
-    folds, feet, frown, mouth = rng.uniform(0.5, 1.4, 4)
+        middle, speed = 0.761 + float(rng.uniform(0.0075, 0.0105)) * k, float(rng.uniform(4, 8))
+        spot = window((-0.6, 0.6), (middle - 0.006, middle + 0.006))
+        height = middle + 0.002 * np.sin(spot.turn * speed + phase)
+        fade = np.exp(-((spot.turn / float(rng.uniform(0.25, 0.45))) ** 4))
+        add(spot, np.exp(-(((spot.level - height) / 0.0010) ** 2)) * fade, float(rng.uniform(0.3, 1)))
+    folds, feet, frown, mouth = (float(value) for value in rng.uniform(0.5, 1.4, 4))
     for side in (-1, 1):
-        bow = 0.112 + 0.12 * np.clip((0.69 - level) / 0.03, 0, 1)  # from the nose to the corner of the mouth
-        inside = step(0.652, 0.662, level) * (1 - step(0.684, 0.692, level))
-        lines += 1.1 * folds * np.exp(-(((side * turn - bow) / 0.012) ** 2)) * inside
-        for k in range(3):  # crow's feet
-            height = EYE_LEVEL + (k - 1) * 0.006 * (side * turn - 0.34) / 0.1
-            lines += feet * np.exp(-(((level - height) / 0.0009) ** 2)) * np.exp(-(((side * turn - 0.44) / 0.06) ** 4))
-        lines += frown * np.exp(-(((side * turn - 0.03) / 0.007) ** 2)) * np.exp(-(((level - 0.748) / 0.007) ** 2))
-        drop = np.exp(-(((side * turn - 0.2) / 0.012) ** 2)) * np.exp(-(((level - 0.645) / 0.009) ** 2))
-        lines += 0.8 * mouth * drop
-        under = np.exp(-(((level - 0.7135 + 0.002 * np.cos((side * turn - EYE_TURN) * 14)) / 0.0011) ** 2))
-        lines += 0.7 * feet * under * np.exp(-(((side * turn - EYE_TURN) / 0.09) ** 4))
-    rows = slice(inner.rows.start - place.rows.start, inner.rows.stop - place.rows.start)
-    columns = slice(inner.columns.start - place.columns.start, inner.columns.stop - place.columns.start)
-    red[rows, columns] += 0.35 * strength * lines
-    other[rows, columns] += 0.5 * strength * lines
+        spot = window((side * 0.2 - 0.15, side * 0.2 + 0.15), (0.65, 0.695))  # from nose to corner of the mouth
+        bow = 0.112 + 0.12 * np.clip((0.69 - spot.level) / 0.03, 0, 1)
+        inside = step(0.652, 0.662, spot.level) * (1 - step(0.684, 0.692, spot.level))
+        add(spot, np.exp(-(((side * spot.turn - bow) / 0.012) ** 2)) * inside, 1.1 * folds)
+        spot = window((side * 0.44 - 0.12, side * 0.44 + 0.12), (0.712, 0.745))  # crow's feet
+        fade = np.exp(-(((side * spot.turn - 0.44) / 0.06) ** 4))
+        for k in range(3):
+            height = EYE_LEVEL + (k - 1) * 0.006 * (side * spot.turn - 0.34) / 0.1
+            add(spot, np.exp(-(((spot.level - height) / 0.0009) ** 2)) * fade, feet)
+        spot = window((side * 0.03 - 0.025, side * 0.03 + 0.025), (0.73, 0.766))
+        add(spot, _spot(spot, side * 0.03, 0.748, 0.007, 0.007), frown)
+        spot = window((side * 0.2 - 0.04, side * 0.2 + 0.04), (0.63, 0.66))
+        add(spot, _spot(spot, side * 0.2, 0.645, 0.012, 0.009), 0.8 * mouth)
+        spot = window((side * EYE_TURN - 0.13, side * EYE_TURN + 0.13), (0.708, 0.72))
+        height = 0.7135 - 0.002 * np.cos((side * spot.turn - EYE_TURN) * 14)
+        fade = np.exp(-(((side * spot.turn - EYE_TURN) / 0.09) ** 4))
+        add(spot, np.exp(-(((spot.level - height) / 0.0011) ** 2)) * fade, 0.7 * feet)
 
 
 def _mole(place: Window, red: Floats, other: Floats, turn: float, level: float, size: float, amount: float) -> None:
     spot = window((turn - 0.03 * size, turn + 0.03 * size), (level - 0.004 * size, level + 0.004 * size))
-    rows = slice(max(spot.rows.start - place.rows.start, 0), max(spot.rows.stop - place.rows.start, 0))
-    columns = slice(max(spot.columns.start - place.columns.start, 0), max(spot.columns.stop - place.columns.start, 0))
+    rows, columns = _inside(spot, place)
     mark = amount * _spot(spot, turn, level, 0.011 * size, 0.0015 * size)
-    mark = mark[: red[rows, columns].shape[0], : red[rows, columns].shape[1]]
     red[rows, columns] += 0.8 * mark
     other[rows, columns] += mark
 
