@@ -8,7 +8,7 @@ from kronface.synth.labels import point_vertices
 from kronface.synth.landmarks import COUNT, face_box, landmark_places, landmarks68, lip_edges
 from kronface.synth.person import Person
 from kronface.synth.render import Camera
-from kronface.synth.scene import Scene, draw_scene
+from kronface.synth.scene import Scene, draw_scene, rotation
 from tests.synth.conftest import SEED
 
 MIRRORED = [
@@ -70,10 +70,21 @@ def test_lips_lie_on_the_painted_outline(head: Head) -> None:
     assert lip_edges(0.0)[0] > lip_edges(0.0)[1]
 
 
+def posed(head: Head, person: Person, scene: Scene) -> Floats:
+    """(V, 3) vertices in the scene's expression and pose, by plain matrices."""
+    moved = np.tensordot(scene.actions.astype(np.float64), head.action_basis, 1).reshape(-1, 3)
+    turned = (person.neutral + moved) @ rotation(scene.yaw, scene.pitch, scene.roll).T
+    return turned.astype(np.float32)
+
+
 def test_landmarks_follow_the_five_points_and_the_face(head: Head, person: Person) -> None:
+    numbers = point_vertices(head)
+    eyes = [np.unique(head.triangles[head.parts == part]) for part in (2, 1)]
     for scene in (at_rest(head), at_rest(head, yaw=0.7, pitch=0.2, roll=-0.1), draw_scene(head, SEED, 2, 3)):
-        mesh, five = person.pose(scene)
-        points = landmarks68(head, mesh.positions)
+        positions = posed(head, person, scene)
+        points = landmarks68(head, positions)
+        corners = positions[numbers["mouth_corner"]]
+        five = [positions[eye].mean(0) for eye in eyes] + [positions[numbers["nose_tip"]].mean(0), *corners[::-1]]
         assert np.linalg.norm(points[36:42].mean(0) - five[0]) < 0.02
         assert np.linalg.norm(points[42:48].mean(0) - five[1]) < 0.02
         assert np.linalg.norm(points[30] - five[2]) < 0.006
@@ -82,7 +93,7 @@ def test_landmarks_follow_the_five_points_and_the_face(head: Head, person: Perso
 
 
 def gap(head: Head, person: Person, upper: int, lower: int, **changes: float) -> float:
-    points: Floats = landmarks68(head, person.pose(at_rest(head, **changes))[0].positions)
+    points: Floats = landmarks68(head, posed(head, person, at_rest(head, **changes)))
     return float(points[upper, 2] - points[lower, 2])
 
 
@@ -94,10 +105,10 @@ def test_landmarks_move_with_the_expression(head: Head, person: Person) -> None:
 
 @pytest.mark.parametrize("yaw", [0.0, 0.78, -0.78])
 def test_the_box_holds_the_landmarks_and_little_more(head: Head, person: Person, yaw: float) -> None:
-    mesh, _ = person.pose(at_rest(head, yaw=yaw, jawOpen=0.4))
+    positions = posed(head, person, at_rest(head, yaw=yaw, jawOpen=0.4))
     camera = Camera(1.2, np.array([[900.0, 0, 128], [0, 900.0, 128]]))
-    pixels = camera.project(mesh.positions)
-    points = camera.project(landmarks68(head, mesh.positions))[:, :2]
+    pixels = camera.project(positions)
+    points = camera.project(landmarks68(head, positions))[:, :2]
     x, y, width, height = face_box(head, pixels)
     assert (points >= (x, y)).all()
     assert (points <= (x + width + 1e-3, y + height + 1e-3)).all()
@@ -105,5 +116,5 @@ def test_the_box_holds_the_landmarks_and_little_more(head: Head, person: Person,
     assert points[17:27, 1].min() - y > 0.1 * height  # and holds the forehead
     assert 0.5 < width / height < 1.1
     assert np.ptp(points[:, 0]) > 0.8 * width
-    nose = camera.project(mesh.positions[point_vertices(head)["nose_tip"]])[0]
+    nose = camera.project(positions[point_vertices(head)["nose_tip"]])[0]
     assert x < nose[0] < x + width

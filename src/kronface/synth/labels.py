@@ -34,15 +34,15 @@ BASE_RATES: Mapping[str, float] = MappingProxyType(
 
 THRESHOLDS: Mapping[str, float] = MappingProxyType(
     {
-        "Narrow_Eyes": -0.37029,
-        "Big_Nose": 1.61898,
-        "Pointy_Nose": 1.69925,
+        "Narrow_Eyes": -0.27109,
+        "Big_Nose": 0.92600,
+        "Pointy_Nose": -0.11382,
         "Chubby": 1.04705,
         "Double_Chin": 0.83649,
-        "High_Cheekbones": 0.31652,
+        "High_Cheekbones": 0.15588,
         "Bald": 0.93444,
-        "Big_Lips": 0.47284,
-        "Oval_Face": -0.10370,
+        "Big_Lips": 0.19571,
+        "Oval_Face": -0.23103,
         "Young": -46.79106,
     }
 )
@@ -97,17 +97,21 @@ def measure_many(head: Head, identities: Sequence[Identity]) -> dict[str, NDArra
     Returns:
         (N,) of each attribute in `BASE_RATES`; the larger, the more it applies.
     """
-    parts = [
-        measure_shape(_shapes(head, identities[first : first + CHUNK])) for first in range(0, len(identities), CHUNK)
-    ]
+    starts = range(0, len(identities), CHUNK)
+    parts = [measure_shape(rest_points(head, identities[first : first + CHUNK])) for first in starts]
     shape = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return shape | measure_parameters(head, identities)
+
+
+def measure_parameters(head: Head, identities: Sequence[Identity]) -> dict[str, NDArray[np.float64]]:
+    """What follows from the parameters of N people without their geometry: (N,) of each such attribute."""
     double_chin, fat = (head.changes.index(f"{name}-incr") for name in ("neck-double", "head-fat"))
+    changes = np.array([identity.changes[[double_chin, fat]] for identity in identities], np.float64)
     weight = np.array([identity.phenotypes["weight"] for identity in identities])
     years = np.array([identity.age_years for identity in identities])
     male = np.array([identity.male for identity in identities])
     fate = np.array([identity.generator(3).normal(0, 0.35) for identity in identities])
-    changes = np.array([(identity.changes[double_chin], identity.changes[fat]) for identity in identities], float)
-    return shape | {
+    return {
         "Chubby": weight + 0.45 * changes[:, 1],
         "Double_Chin": changes[:, 0] + 0.3 * weight,
         "Bald": (years - 20) / 60 + fate - np.where(male, 0, 9),
@@ -216,8 +220,8 @@ def measured_places(head: Head) -> Places:
     return join(landmark_places(head), vertex_places(np.concatenate(list(point_vertices(head).values()))))
 
 
-def _shapes(head: Head, identities: Sequence[Identity]) -> NDArray[np.float64]:
-    """(N, P, 3) measured points of people at rest."""
+def rest_points(head: Head, identities: Sequence[Identity]) -> NDArray[np.float64]:
+    """(N, P, 3) the points of `measured_places` on people at rest, in the template's coordinates."""
     template, phenotypes, changes = _measured_bases(head)
     values = np.stack([identity.changes for identity in identities]).astype(np.float64)
     split = np.empty((len(values), 2 * values.shape[1]))
