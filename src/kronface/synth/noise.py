@@ -296,8 +296,8 @@ def draw_judgements(people: int, seed: int, progress: Progress = no_progress) ->
             moved.append(two[0])
             misled.append(two[1])
         parts.append((measure_all(head, identities, rest), _side_by_side(moved), _side_by_side(misled)))
-    own, first_of, second_of = (_end_to_end([part[k] for part in parts]) for k in range(3))
-    return own, first_of, second_of
+    own, moves, misleads = (_end_to_end([part[k] for part in parts]) for k in range(3))
+    return own, moves, misleads
 
 
 def posed_points(head: Head, rest: NDArray[np.floating], scenes: Sequence[Scene]) -> NDArray[np.float64]:

@@ -1,18 +1,20 @@
 """Contact sheets: rows of pictures of one person, and for every attribute those who have it above those who do not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kronface.data.attributes import PREDICTED
 from kronface.errors import ConfigError
 from kronface.faces.image import write_image
 from kronface.files import Progress, no_progress
 from kronface.synth.head import load_head
 from kronface.synth.person import Person, make_person
-from kronface.synth.picture import take_picture
+from kronface.synth.picture import CELEBA_SHAPE, take_picture
 from kronface.synth.settings import Rendering
 from kronface.synth.statistics import Table, draw_table
 
@@ -23,11 +25,36 @@ STRIP = 20
 
 GAP = 2
 
+WHOLE = (slice(0, CELEBA_SHAPE[0]), slice(0, CELEBA_SHAPE[1]))
+CLOSER = (slice(34, 206), slice(19, 159))
+"""Rows and columns of a picture that are shown: all, or the head alone."""
+
 POOL = 200
 """People drawn at a time in search of those who have an attribute."""
 
 MOST_DRAWN = 3000
 """People drawn at most: what is rarer than one in a hundred may fill only a part of its sheet."""
+
+DISTRACTING = (
+    "expression",
+    "gaze",
+    "lights",
+    "shadows",
+    "restyling",
+    "spectacles",
+    "hats",
+    "occluders",
+    "clothes",
+    "background",
+    "camera",
+    "flaws",
+)
+"""Left out of the sheets of identity attributes, with turns of the head: they are judged on the face at rest."""
+
+HIDING = ("hair", "beard", "make-up")
+"""Left out as well where the attribute is one of shape."""
+
+NOT_SHAPES = ("Male", "Young", "Bald")
 
 STAGE = "rendering sheets"
 
@@ -44,6 +71,8 @@ def write_sheets(
     progress: Progress = no_progress,
 ) -> list[Path]:
     """Writes `people.png` and one `attribute-NAME.png` each; the same arguments give the same files.
+
+    The attributes of the identity are shown on faces at rest, those of the picture on pictures as they are drawn.
 
     Args:
         out: a folder; sheets in it are replaced.
@@ -66,6 +95,9 @@ def write_sheets(
             raise ConfigError(f"{name} is {value}: it must be at least {least}")
     chosen = _choose(seed, images, attributes, rendering)
     studio = _Studio(seed, size, rendering)
+    at_rest = replace(rendering, max_yaw_rad=0.0, without=DISTRACTING)
+    resting = _Studio(seed, size, at_rest, CLOSER)
+    bare = _Studio(seed, size, replace(at_rest, without=DISTRACTING + HIDING), CLOSER)
     total, done = identities * images + sum(len(people) for pair in chosen.values() for people in pair), 0
     progress(STAGE, done, total)
     rows = []
@@ -78,7 +110,8 @@ def write_sheets(
     for name, pair in chosen.items():
         parts = []
         for words, people in zip(("", "not "), pair, strict=True):
-            row = _row([studio.shoot(number, 0) for number in people], images, size)
+            place = studio if name not in PREDICTED else resting if name in NOT_SHAPES else bare
+            row = _row([place.shoot(number, 0) for number in people], images, size)
             parts += [_caption(words + name, row.shape[1]), row]
             done += len(people)
             progress(STAGE, done, total)
@@ -117,8 +150,8 @@ def _known(table: Table, attributes: Sequence[str] | None) -> Sequence[str]:
 class _Studio:
     """Renders pictures of the people of a seed; each picture once."""
 
-    def __init__(self, seed: int, size: int, rendering: Rendering) -> None:
-        self.seed, self.size, self.rendering = seed, size, rendering
+    def __init__(self, seed: int, size: int, rendering: Rendering, cut: tuple[slice, slice] = WHOLE) -> None:
+        self.seed, self.size, self.rendering, self.cut = seed, size, rendering, cut
         self._person: Person | None = None  # the last one: pictures are asked for person by person
         self._pictures: dict[tuple[int, int], Image] = {}
 
@@ -129,8 +162,8 @@ class _Studio:
                 self._person = make_person(load_head(), number, self.seed, self.rendering)
             picture = take_picture(
                 self.seed, number, image, framing="celeba", person=self._person, rendering=self.rendering
-            ).image
-            height = round(self.size * picture.shape[0] / picture.shape[1])
+            ).image[self.cut]
+            height = round(self.size * CELEBA_SHAPE[0] / CELEBA_SHAPE[1])
             how = cv2.INTER_AREA if self.size < picture.shape[1] else cv2.INTER_CUBIC
             self._pictures[number, image] = cv2.resize(picture, (self.size, height), interpolation=how).astype(np.uint8)
         return self._pictures[number, image]
