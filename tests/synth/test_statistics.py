@@ -1,6 +1,10 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from kronface.cli import synth
 from kronface.data.attributes import CELEBA, PREDICTED
 from kronface.errors import ConfigError
 from kronface.synth.head import Head
@@ -72,3 +76,12 @@ def test_people_by_the_dozen_are_those_made_one_by_one(head: Head) -> None:
         assert (person.appearance.tone, person.appearance.beard) == (alone.appearance.tone, alone.appearance.beard)
     with pytest.raises(ConfigError, match="at least 1"):
         draw_table(0, seed=1)
+
+
+def test_the_command_writes_what_the_page_is_made_of(tmp_path: Path) -> None:
+    path = tmp_path / "statistics.json"
+    text = synth.describe(identities=40, seed=3, json=path)
+    assert text.endswith("40 people of seed 3")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert (found["identities"], found["seed"]) == (40, 3)
+    assert found["rates"] == describe(draw_table(40, seed=3))["rates"]

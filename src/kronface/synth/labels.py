@@ -75,6 +75,9 @@ TEMPLATE_POINTS: Mapping[str, tuple[float, float, float]] = MappingProxyType(
 
 NAMES = tuple(TEMPLATE_POINTS)
 
+Measured = dict[str, NDArray[np.float64]]
+"""Numbers by attribute, of several people."""
+
 CHUNK = 200
 """People measured at once: what they need stays in the processor's cache."""
 
@@ -87,7 +90,7 @@ def measure(head: Head, identity: Identity) -> dict[str, float]:
     return {name: float(values[0]) for name, values in measure_many(head, [identity]).items()}
 
 
-def measure_many(head: Head, identities: Sequence[Identity]) -> dict[str, NDArray[np.float64]]:
+def measure_many(head: Head, identities: Sequence[Identity]) -> Measured:
     """The numbers behind the attributes, from parameters and the neutral geometry.
 
     Args:
@@ -100,10 +103,18 @@ def measure_many(head: Head, identities: Sequence[Identity]) -> dict[str, NDArra
     starts = range(0, len(identities), CHUNK)
     parts = [measure_shape(rest_points(head, identities[first : first + CHUNK])) for first in starts]
     shape = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return shape | measure_parameters(head, identities)
+    return add(shape, measure_parameters(head, identities))
 
 
-def measure_parameters(head: Head, identities: Sequence[Identity]) -> dict[str, NDArray[np.float64]]:
+def add(shape: Measured, parameters: Measured) -> Measured:
+    """What the geometry and the parameters tell, together: summed where both tell of an attribute."""
+    return {
+        name: shape[name] + parameters[name] if name in shape and name in parameters else (shape | parameters)[name]
+        for name in BASE_RATES
+    }
+
+
+def measure_parameters(head: Head, identities: Sequence[Identity]) -> Measured:
     """What follows from the parameters of N people without their geometry: (N,) of each such attribute."""
     double_chin, fat = (head.changes.index(f"{name}-incr") for name in ("neck-double", "head-fat"))
     changes = np.array([identity.changes[[double_chin, fat]] for identity in identities], np.float64)
@@ -112,14 +123,14 @@ def measure_parameters(head: Head, identities: Sequence[Identity]) -> dict[str, 
     male = np.array([identity.male for identity in identities])
     fate = np.array([identity.generator(3).normal(0, 0.35) for identity in identities])
     return {
-        "Chubby": weight + 0.45 * changes[:, 1],
+        "Chubby": 0.6 * (weight + 0.45 * changes[:, 1]),
         "Double_Chin": changes[:, 0] + 0.3 * weight,
         "Bald": (years - 20) / 60 + fate - np.where(male, 0, 9),
         "Young": -years,
     }
 
 
-def measure_shape(points: NDArray[np.floating]) -> dict[str, NDArray[np.float64]]:
+def measure_shape(points: NDArray[np.floating]) -> Measured:
     """What a viewer at -y sees of faces in any pose: extents across and upwards, and the depth that shading tells of.
 
     Lengths are in units of the face's size, so that a large head is not a big nose.
@@ -140,12 +151,14 @@ def measure_shape(points: NDArray[np.floating]) -> dict[str, NDArray[np.float64]
     hollow = hollow + 0.5 * (seen.extent((), "cheekbone") - seen.extent((), "cheek_hollow"))
     slender = seen.height("forehead", 8) / width
     taper = (seen.extent((4, 12)) + seen.extent((5, 11))) / (2 * width)
+    lower = (seen.extent(range(4, 13)) + seen.extent(range(5, 12))) / 2
     return {
         "Narrow_Eyes": -(seen.opening(range(36, 42)) + seen.opening(range(42, 48))) / 2,
         "Big_Nose": (1.5 * nose + 0.6 * seen.height(27, 33) + 0.6 * projection) / size,
         "Pointy_Nose": (projection - 2.5 * seen.extent((), "tip_side")) / size,
         "High_Cheekbones": hollow / size,
         "Big_Lips": (lips + 0.3 * seen.forward("lip_top", "nose_base")) / size,
+        "Chubby": 2.5 * lower / seen.distance(27, 8),
         "Oval_Face": -np.abs(slender - OVAL[0]) - 1.5 * np.abs(taper - OVAL[1]),
     }
 

@@ -32,6 +32,8 @@ from kronface.synth.labels import (
     BASE_RATES,
     CHUNK,
     THRESHOLDS,
+    Measured,
+    add,
     measure_parameters,
     measure_shape,
     measured_places,
@@ -40,9 +42,6 @@ from kronface.synth.labels import (
 from kronface.synth.person import Person
 from kronface.synth.scene import Scene, draw_scene, rotation
 from kronface.synth.settings import LABEL_NOISE
-
-Measured = dict[str, NDArray[np.float64]]
-"""Numbers by attribute."""
 
 RATES: Mapping[str, float] = MappingProxyType({"Male": PRIOR_MALE} | dict(BASE_RATES))
 
@@ -182,7 +181,7 @@ def _error(moved: NDArray[np.float64], misled: NDArray[np.float64], unit: float)
 def measure_all(head: Head, identities: Sequence[Identity], rest: NDArray[np.floating]) -> Measured:
     """(N,) of all eleven measurements, Male's included: how much the shape is a man's; `rest` (N, P, 3)."""
     male = {"Male": np.array([1 - identity.phenotypes["gender"] for identity in identities])}
-    return male | measure_shape(rest) | measure_parameters(head, identities)
+    return male | add(measure_shape(rest), measure_parameters(head, identities))
 
 
 def deviations(
@@ -203,7 +202,7 @@ def deviations(
     distances = np.array([scene.distance for scene in scenes])
     near = (distances[:, None] / (distances[:, None] + points[:, :, 1]))[:, :, None]
     seen = np.where([True, False, True], points * near, points)
-    before, after = measure_shape(rest) | _fullness(rest), measure_shape(seen) | _fullness(seen)
+    before, after = measure_shape(rest), measure_shape(seen)
     given = circumstances(head, scenes)
     moved = {name: after[name] - before[name] if name in after else np.zeros(len(scenes)) for name in PREDICTED}
     misled = {
@@ -211,12 +210,6 @@ def deviations(
         for name, weights in MISLEADS.items()
     }
     return moved, misled
-
-
-def _fullness(points: NDArray[np.floating]) -> Measured:
-    """How wide a face's lower half is for its length: what a picture shows of chubbiness."""
-    length = np.linalg.norm(points[:, 27] - points[:, 8], axis=1)
-    return {"Chubby": (np.ptp(points[:, 4:13, 0], axis=1) + np.ptp(points[:, 5:12, 0], axis=1)) / (2 * length)}
 
 
 def circumstances(head: Head, scenes: Sequence[Scene]) -> Measured:
