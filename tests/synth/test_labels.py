@@ -52,7 +52,12 @@ def test_measurements_follow_the_geometry(head: Head) -> None:
         for k in (36, 42)
     ]
     assert measured["Narrow_Eyes"] == pytest.approx(-sum(openings) / 4, rel=1e-3)
-    lips = marks[[50, 51, 51, 52], 2] - marks[[58, 57, 57, 56], 2]
+    lips = (
+        marks[[50, 51, 51, 52], 2]
+        - marks[[61, 62, 62, 63], 2]
+        + marks[[67, 66, 66, 65], 2]
+        - marks[[58, 57, 57, 56], 2]
+    )
     forward = positions[points["nose_base"], 1].mean() - positions[points["lip_top"], 1].mean()
     assert measured["Big_Lips"] == pytest.approx((lips.mean() + 0.3 * forward) / size, rel=1e-3)
     assert measured["Young"] == -identity.age_years

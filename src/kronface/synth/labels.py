@@ -146,7 +146,9 @@ def measure_shape(points: NDArray[np.floating]) -> Measured:
     width = seen.extent(range(17), "cheekbone", "nose_tip")
     nose = seen.extent((30, 31, 35), "nose_wing", "nose_tip")
     projection = seen.forward("nose_tip", "nose_base") + 0.5 * seen.forward("nose_tip", "nose_wing")
-    lips = (2 * seen.height(51, 57) + seen.height(50, 58) + seen.height(52, 56)) / 4
+    outside = 2 * seen.height(51, 57) + seen.height(50, 58) + seen.height(52, 56)
+    between = 2 * seen.height(62, 66) + seen.height(61, 67) + seen.height(63, 65)
+    lips = (outside - between) / 4  # an open mouth is no lip
     hollow = seen.forward("cheekbone", "cheek_hollow")
     hollow = hollow + 0.5 * (seen.extent((), "cheekbone") - seen.extent((), "cheek_hollow"))
     slender = seen.height("forehead", 8) / width

@@ -201,7 +201,7 @@ def deviations(
     """
     distances = np.array([scene.distance for scene in scenes])
     near = (distances[:, None] / (distances[:, None] + points[:, :, 1]))[:, :, None]
-    seen = np.where([True, False, True], points * near, points)
+    seen = _upright(np.where([True, False, True], points * near, points))
     before, after = measure_shape(rest), measure_shape(seen)
     given = circumstances(head, scenes)
     moved = {name: after[name] - before[name] if name in after else np.zeros(len(scenes)) for name in PREDICTED}
@@ -210,6 +210,15 @@ def deviations(
         for name, weights in MISLEADS.items()
     }
     return moved, misled
+
+
+def _upright(points: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(N, P, 3) points, turned in the picture so that the eyes are level: a tilted head misleads nobody."""
+    across = points[:, 42:48].mean(1) - points[:, 36:42].mean(1)
+    length = np.hypot(across[:, 0], across[:, 2])[:, None]
+    cosine, sine = across[:, None, 0] / length, across[:, None, 2] / length
+    x, z = points[:, :, 0], points[:, :, 2]
+    return np.stack([cosine * x + sine * z, points[:, :, 1], cosine * z - sine * x], 2)
 
 
 def circumstances(head: Head, scenes: Sequence[Scene]) -> Measured:

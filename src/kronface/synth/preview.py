@@ -125,9 +125,9 @@ def _choose(
 ) -> dict[str, tuple[list[int], list[int]]]:
     """For each attribute the first people whose first picture shows it, and the first whose does not; unrendered."""
     chosen: dict[str, tuple[list[int], list[int]]] = {}
+    names = _known(draw_table(1, seed, rendering=rendering), attributes)
     for first in range(0, MOST_DRAWN, POOL):
         table = draw_table(POOL, seed, first=first, rendering=rendering)
-        names = _known(table, attributes)
         for name in names:
             pair = chosen.setdefault(name, ([], []))
             for people, value in zip(pair, (1, 0), strict=True):
