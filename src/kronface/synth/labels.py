@@ -34,15 +34,15 @@ BASE_RATES: Mapping[str, float] = MappingProxyType(
 
 THRESHOLDS: Mapping[str, float] = MappingProxyType(
     {
-        "Narrow_Eyes": -0.27720,
-        "Big_Nose": 0.91273,
-        "Pointy_Nose": -0.12211,
-        "Chubby": 3.39968,
-        "Double_Chin": 0.83649,
-        "High_Cheekbones": 0.15432,
+        "Narrow_Eyes": -0.26997,
+        "Big_Nose": 0.92948,
+        "Pointy_Nose": -0.11530,
+        "Chubby": 3.43461,
+        "Double_Chin": 0.83318,
+        "High_Cheekbones": 0.15572,
         "Bald": 0.93444,
-        "Big_Lips": 0.19495,
-        "Oval_Face": -0.22786,
+        "Big_Lips": 0.19258,
+        "Oval_Face": -0.22248,
         "Young": -46.79106,
     }
 )
