@@ -22,7 +22,7 @@ Command = Callable[..., str]
 COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
     {
         "demo": demo.demo,
-        "synth": MappingProxyType({"write": synth.write}),
+        "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
         "data": MappingProxyType({"check": data.check}),
         "train": train.train,
         "evaluate": MappingProxyType({"folder": evaluate.folder}),
