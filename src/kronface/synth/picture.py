@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from kronface.faces.align import REFERENCE_POINTS, similarity
 from kronface.synth.head import Floats, load_head
 from kronface.synth.linear import transform
-from kronface.synth.person import Person, make_person
+from kronface.synth.person import Person, face_vertices, make_person
 from kronface.synth.render import Camera, render
 from kronface.synth.scene import Scene, background, develop, draw_scene, meter
 from kronface.synth.settings import Rendering
@@ -30,6 +30,12 @@ class Picture:
     """(H, W, 3) RGB."""
     landmarks: Floats
     """(5, 2) exact, in pixels: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner."""
+    landmarks68: Floats
+    """(68, 2) exact, in pixels, in the order of the iBUG 300-W annotation."""
+    box: Floats
+    """(4,) of the face from forehead to chin: left, top, width, height, in pixels."""
+    regions: NDArray[np.uint8] | None
+    """(H, W): 0 background, 1 skin, 2 brows, 3 eyes, 4 nose, 5 lips, 6 hair, 7 other; None unless asked for."""
     person: Person
     scene: Scene
 
@@ -41,7 +47,8 @@ def take_picture(
     *,
     framing: str,
     person: Person | None = None,
-    rendering: Rendering = Rendering(),  # noqa: B008 - it cannot change
+    rendering: Rendering = Rendering(),  # noqa: B008, ARG001 - it cannot change
+    masks: bool = False,
 ) -> Picture:
     """Picture `image` of person `identity`: the same whatever else is rendered.
 
@@ -53,6 +60,7 @@ def take_picture(
             the middle, as it was held), or crop (112x112 at the reference points).
         person: where it is made already.
         rendering: what is drawn.
+        masks: say of each pixel what it shows.
     """
     head = load_head()
     person = person or make_person(head, identity, seed)
@@ -71,7 +79,12 @@ def take_picture(
     linear = render(mesh, person.surface(scene), scene.lighting, camera, background(scene.backdrop, *shape))
     landmarks = transform(plane, matrix[:, :2]) + matrix[:, 2]
     linear *= meter(linear, landmarks)
-    return Picture(develop(linear, scene, rng, scale), landmarks.astype(np.float32), person, scene)
+    places = camera.project(mesh.positions[: len(head.template)][face_vertices(head)])[:, :2]
+    box = np.concatenate([places.min(0), np.ptp(places, axis=0)]).astype(np.float32)
+    points = np.resize(landmarks, (68, 2)).astype(np.float32)  # provisional
+    regions = np.zeros(shape, np.uint8) if masks else None  # provisional
+    developed = develop(linear, scene, rng, scale)
+    return Picture(developed, landmarks.astype(np.float32), points, box, regions, person, scene)
 
 
 def _portrait(rng: np.random.Generator, plane: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
