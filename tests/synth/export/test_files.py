@@ -18,7 +18,7 @@ from kronface.faces.image import read_image
 from kronface.synth.export import write_celeba, write_folder
 from kronface.synth.export.writing import MANIFEST
 from kronface.synth.picture import take_picture
-from tests.synth.test_export import read_truth
+from tests.synth.export.test_layouts import read_truth
 
 
 def files(root: Path) -> dict[str, str]:
