@@ -7,7 +7,7 @@ import pytest
 
 from kronface.data.records import Records
 from kronface.errors import ConfigError
-from kronface.studies.training_run import _hold_out
+from kronface.studies.training_source import hold_out
 
 
 def people(count: int) -> Records:
@@ -16,18 +16,18 @@ def people(count: int) -> Records:
 
 
 def test_a_share_of_the_people_is_held_out_and_no_person_is_split() -> None:
-    records = _hold_out(people(50), 0.2, seed=1)
+    records = hold_out(people(50), 0.2, seed=1)
     train, validation = (records.select(split=name) for name in ("train", "validation"))
     assert (len(train.identities()), len(validation.identities())) == (40, 10)
     assert not set(train.identities()) & set(validation.identities())
-    assert validation.identities() == _hold_out(people(50), 0.2, seed=1).select(split="validation").identities()
-    assert validation.identities() != _hold_out(people(50), 0.2, seed=2).select(split="validation").identities()
+    assert validation.identities() == hold_out(people(50), 0.2, seed=1).select(split="validation").identities()
+    assert validation.identities() != hold_out(people(50), 0.2, seed=2).select(split="validation").identities()
 
 
 def test_too_few_people_are_all_trained_on() -> None:
-    assert len(_hold_out(people(30), 0.1, seed=1).select(split="train").identities()) == 30
+    assert len(hold_out(people(30), 0.1, seed=1).select(split="train").identities()) == 30
 
 
 def test_impossible_shares() -> None:
     with pytest.raises(ConfigError, match="held_out"):
-        _hold_out(people(30), 1.0, seed=1)
+        hold_out(people(30), 1.0, seed=1)
