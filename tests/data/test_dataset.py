@@ -5,7 +5,7 @@ from torch.utils.data import DataLoader
 
 from kronface.data.augment import Augment
 from kronface.data.dataset import FaceDataset
-from kronface.data.reading import load_faces
+from kronface.data.reading import Reading, load_faces
 from kronface.data.records import Records
 from kronface.data.sampling import RoundBatches
 from kronface.data.sources import read_source
@@ -178,3 +178,50 @@ def test_known_landmarks_can_be_passed_over(records: Records) -> None:
     picture = read_image(records.root / records.table["path"][0])
     assert face is not None
     np.testing.assert_array_equal(face, align(picture, SEEN, 64))
+
+
+class Counted:
+    """Faces as grey as the row and the epoch, with a label of their own."""
+
+    size = 8
+    start_method = None
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, row: int, epoch: int = 0) -> Reading:
+        self.calls += 1
+        return Reading(np.full((8, 8, 3), 10 * row + epoch, np.uint8), {"Male": row % 2})
+
+
+def test_another_reader_gives_faces_by_epoch_and_labels_of_its_own(records: Records) -> None:
+    dataset = FaceDataset(records, size=8, attributes=ATTRIBUTES, reader=Counted())
+    assert int(dataset[3]["image"].max()) == 30
+    assert int(dataset[2, 3]["image"].max()) == 32
+    for index in range(12):
+        assert dataset[index]["attributes"].tolist() == [records.table["Young"][index], index % 2]
+
+
+def test_what_is_kept_is_not_read_again_and_has_the_pictures_labels(records: Records) -> None:
+    reader = Counted()
+    changed = Augment(flip=0.0)
+    dataset = FaceDataset(
+        records, size=8, attributes=ATTRIBUTES, identities=["00007"], reader=reader, augment=changed, seed=3
+    )
+    kept = dataset.kept()
+    assert reader.calls == 12
+    assert kept.in_memory
+    assert not dataset.in_memory
+    assert kept.records.table["Male"].to_list() == [0, 1] * 6
+    assert kept.records.table["Young"].to_list() == records.table["Young"].to_list()
+    for key in (3, (0, 3)):
+        for name, value in kept[key].items():
+            assert torch.equal(value, dataset[3][name]), name  # the augmentation too
+    kept.augment = None
+    assert int(kept[3]["image"].min()) == int(kept[3]["image"].max()) == 30
+
+
+def test_what_does_not_fit_is_not_kept(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kronface.data.dataset.CACHE_BYTES", 12 * 8 * 8 * 3 - 1)
+    dataset = FaceDataset(records, size=8, reader=Counted())
+    assert dataset.kept() is dataset

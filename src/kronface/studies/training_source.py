@@ -153,7 +153,7 @@ class RenderedSource:
 
         _check_share(held_out)
         further = max(round(held_out * identities), LEAST_HELD_OUT) if held_out else 0
-        self.name = f"{SYNTH} with seed {seed}"
+        self.name = f"people who do not exist (seed {seed}{', others in every epoch' if fresh else ''})"
         self.records = people(
             identities=identities,
             images=images,

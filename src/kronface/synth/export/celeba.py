@@ -66,7 +66,7 @@ def write_celeba(
     """
     validation = identities // 10 if validation is None else validation
     test = identities // 10 if test is None else test
-    check_numbers(identities, images)
+    check_numbers(identities, images, workers)
     if validation < 0 or test < 0 or validation + test >= identities:
         raise ConfigError(f"of {identities} identities, {validation} for validation and {test} for test leave none")
     arguments: dict[str, int | str | bool] = {

@@ -49,7 +49,7 @@ def write_folder(
         ConfigError: impossible numbers.
         DataError: the folder holds something else.
     """
-    check_numbers(identities, images)
+    check_numbers(identities, images, workers)
     arguments: dict[str, int | str | bool] = {
         "layout": "folder",
         "identities": identities,

@@ -86,7 +86,7 @@ def write_megaface(
         ConfigError: impossible numbers.
         DataError: the folder holds something else.
     """
-    check_numbers(identities, images)
+    check_numbers(identities, images, workers)
     probes = max(identities // 10, LEAST_PROBES) if probes is None else probes
     if not LEAST_PROBES <= probes < identities:
         raise ConfigError(f"of {identities} identities, {probes} are probes: take at least 2, and leave distractors")

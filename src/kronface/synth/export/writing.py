@@ -53,13 +53,13 @@ class Note:
         return Truth.from_row(self.row)
 
 
-def check_numbers(identities: int, images: int) -> None:
+def check_numbers(identities: int, images: int, workers: int) -> None:
     """Refuses to write nobody, or nothing of them.
 
     Raises:
         ConfigError: a number below 1.
     """
-    for name, value in (("identities", identities), ("images", images)):
+    for name, value in (("identities", identities), ("images", images), ("workers", workers)):
         if value < 1:
             raise ConfigError(f"{name} is {value}: it must be at least 1")
 
