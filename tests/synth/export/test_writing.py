@@ -74,6 +74,15 @@ def test_what_was_killed_in_the_middle_of_a_person_goes_on(tmp_path: Path, perso
     assert contents(killed) == contents(tmp_path / "straight")
 
 
+def test_what_was_killed_before_its_manifest_was_there_goes_on(tmp_path: Path) -> None:
+    instant.write(tmp_path / "straight", 2, 1)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    (killed / ".rendering.json.abc.tmp").write_text("{")
+    instant.write(killed, 2, 1)
+    assert contents(killed) == contents(tmp_path / "straight")
+
+
 def test_what_was_killed_while_the_index_was_written_goes_on(tmp_path: Path) -> None:
     instant.write(tmp_path / "straight", 4, 2)
     instant.write(tmp_path / "killed", 4, 2)

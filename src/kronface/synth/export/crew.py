@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import TypeVar
 
-from kronface.errors import ConfigError, DataError
+from kronface.errors import ConfigError
 from kronface.synth.export.job import prepare_drawing
 
 In = TypeVar("In")
@@ -60,7 +60,7 @@ class Crew:
             jobs: of any number: only `IN_FLIGHT` per process are held at a time.
 
         Raises:
-            DataError: a process was killed.
+            BrokenProcessPool: a process was killed; the next call starts new ones.
         """
         flight: set[Future[Out]] = set()
         try:
@@ -78,11 +78,9 @@ class Crew:
             while flight:
                 done, flight = wait(flight, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
-        except BrokenProcessPool as error:
+        except BrokenProcessPool:
             self._executor = None
-            raise DataError(
-                "a process that rendered people was killed: run the same command again, with fewer workers"
-            ) from error
+            raise
         finally:
             for future in flight:
                 future.cancel()

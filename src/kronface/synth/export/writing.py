@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -85,9 +86,10 @@ def claim(out: Path, arguments: Arguments, rendering: Rendering, masks: bool) ->
             )
         _sweep(out)
         return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or not all(_is_begun_manifest(path) for path in out.iterdir())):
         raise DataError(f"{out} exists and holds something else: choose a new folder")
     write_json(manifest, everything)
+    _sweep(out)
 
 
 def write_people(
@@ -129,10 +131,15 @@ def write_people(
                 yield job
 
     borrowed: AbstractContextManager[Crew] = Crew(min(workers, people)) if crew is None else nullcontext(crew)
-    with borrowed as hands:
-        for count in hands.run(partial(write_person, out, draw), missing()):
-            done += count
-            progress(STAGE, done, pictures)
+    try:
+        with borrowed as hands:
+            for count in hands.run(partial(write_person, out, draw), missing()):
+                done += count
+                progress(STAGE, done, pictures)
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"a process that rendered people into {out} was killed: run the same command again, with fewer workers"
+        ) from error
 
 
 def write_person(out: Path, draw: Draw, job: Job) -> int:
@@ -219,6 +226,10 @@ def _read_notes(out: Path, identity: int) -> list[Note]:
 def _notes_path(out: Path, identity: int) -> Path:
     # Folders of a thousand, so that none grows too large to list.
     return out / NOTES / f"{identity // 1000:04d}" / f"{identity + 1:06d}.json"
+
+
+def _is_begun_manifest(path: Path) -> bool:
+    return path.name.startswith(f".{MANIFEST}.") and path.name.endswith(".tmp")
 
 
 def _sweep(folder: Path) -> None:
