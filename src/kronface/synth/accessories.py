@@ -106,8 +106,10 @@ def hat(head: Head, kind: str, neutral: Floats, seed: int) -> list[Part]:
     edge, outwards = where[0], direction[0] * (1, 1, 0)
     outwards = outwards / np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-6)
     if kind in ("peaked", "brimmed"):
-        width = 0.075 * np.clip(np.cos(turn * 1.25), 0, 1) ** 0.6 * (np.abs(turn) < 1.25) if kind == "peaked" else (
-            np.full(around, rng.uniform(0.035, 0.06))
+        width = (
+            0.075 * np.clip(np.cos(turn * 1.25), 0, 1) ** 0.6 * (np.abs(turn) < 1.25)
+            if kind == "peaked"
+            else (np.full(around, rng.uniform(0.035, 0.06)))
         )
         steps = np.linspace(0, 1, 4)[:, None, None]
         droop = -0.22 if kind == "peaked" else rng.uniform(-0.3, 0.15)
@@ -170,7 +172,7 @@ def mask(head: Head, expressed: Floats, rng: np.random.Generator) -> list[Part]:
     for side, column in ((-1, 0), (1, -1)):
         ear = expressed[ears & (side * expressed[:, 0] > 0)]
         for row in (1, rows - 2):
-            band = np.stack([place[row, column], ear.mean(0) + (0, 0.004, 0.012 if row == 1 else -0.012)])
+            band = np.stack([place[row, column], ear.mean(0) + np.array([0, 0.004, 0.012 if row == 1 else -0.012])])
             parts.append(_solid(*tube(band, 0.001, sides=4), CLOTH, COVER_PAINT))
     return parts
 

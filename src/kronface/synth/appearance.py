@@ -33,15 +33,19 @@ Colour = tuple[float, float, float]
 class Appearance:
     """One person's fixed look."""
 
-    texture: Floats
-    """(ROWS, COLUMNS, 8) as `texture` describes it."""
-    brow_cover: Floats
-    """(ROWS, COLUMNS) how much of each place the brows cover."""
     skin: Colour
     tone: float
     """Of the skin: 0 the lightest, 1 the darkest."""
     marks: paint.SkinMarks
     brows: paint.Brows
+    lips: Colour
+    lip_strength: float
+    """How much the lips' colour covers the skin's, in [0, 1]."""
+    lip_fullness: float
+    lashes: float
+    """0 thin, 1 thick."""
+    nostrils: float
+    """Size, about 1."""
     iris: Colour
     iris_radius: float
     gloss: float
@@ -117,24 +121,19 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
         density=float(np.clip(rng.normal(0.85 if male else 0.75, 0.14), 0.3, 1.0)),
     )
     lips = skin * (0.8, 0.43, 0.48) * np.exp(rng.normal(0, 0.13, 3))
-    strength = 0.75 * float(np.clip(rng.normal(0.85, 0.18), 0.35, 1.1))
-    surface = paint.paint_skin(rng, skin, marks, detail=rendering.has("skin"))
-    paint.paint_lips(surface, lips, strength, float(np.clip(rng.normal(1.0, 0.07), 0.8, 1.2)))
-    paint.paint_eyes(surface, male, float(np.clip(rng.normal(0.1 if male else 0.65, 0.2), 0, 1)))
-    paint.paint_nostrils(surface, float(np.clip(rng.normal(1, 0.12), 0.7, 1.3)))
-    dark = np.minimum(hair, 0.12) * (0.8 if colour == "gray" else 0.55)
-    cover = paint.paint_brows(rng, surface, dark, brows)
-    paint.paint_beard(rng, surface, beard)
     front = rng.normal(0.797, 0.005) + (0.012 * np.clip((years - 35) / 35, 0, 1) if male else 0)
     recess = abs(rng.normal(0.004 if male else 0.0, 0.006))
     recess += 0.012 * float(np.clip((years - 30) / 40, 0, 1)) * rng.random() if male else 0.0
     return Appearance(
-        texture=surface,
-        brow_cover=cover,
         skin=triple(skin),
         tone=tone,
         marks=marks,
         brows=brows,
+        lips=triple(lips),
+        lip_strength=0.75 * float(np.clip(rng.normal(0.85, 0.18), 0.35, 1.1)),
+        lip_fullness=float(np.clip(rng.normal(1.0, 0.07), 0.8, 1.2)),
+        lashes=float(np.clip(rng.normal(0.1 if male else 0.65, 0.2), 0, 1)),
+        nostrils=float(np.clip(rng.normal(1, 0.12), 0.7, 1.3)),
         iris=triple(iris),
         iris_radius=float(np.clip(rng.normal(0.0059, 0.0002), 0.0054, 0.0064)),
         gloss=float(np.clip(rng.normal(0.5, 0.17), 0.12, 0.95)),
@@ -148,6 +147,28 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
         beard=beard,
         beard_length=float(rng.uniform(0.003, 0.008) if beard == "full" else rng.uniform(0.002, 0.004)),
     )
+
+
+def paint_face(identity: Identity, look: Appearance, *, detail: bool) -> tuple[Floats, Floats]:
+    """The texture of a person's skin with all that is painted on it.
+
+    Args:
+        identity: who.
+        look: the parameters.
+        detail: whether the skin has marks; otherwise it is even.
+
+    Returns:
+        (ROWS, COLUMNS, 8) as `texture` describes it, and (ROWS, COLUMNS) how much of each place the brows cover.
+    """
+    rng = identity.generator(12)
+    surface = paint.paint_skin(rng, np.array(look.skin), look.marks, detail=detail)
+    paint.paint_lips(surface, np.array(look.lips), look.lip_strength, look.lip_fullness)
+    paint.paint_eyes(surface, identity.male, look.lashes)
+    paint.paint_nostrils(surface, look.nostrils)
+    dark = np.minimum(look.hair, 0.12) * (0.8 if look.hair_colour == "gray" else 0.55)
+    cover = paint.paint_brows(rng, surface, dark, look.brows)
+    paint.paint_beard(rng, surface, look.beard)
+    return surface, cover
 
 
 def triple(values: NDArray[np.floating]) -> Colour:

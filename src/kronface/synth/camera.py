@@ -1,4 +1,4 @@
-"""What a camera makes of the light: the background out of focus, metering, tone, blur, grain, a small or grey picture."""
+"""What a camera makes of the light: the background out of focus, metering, tone, and its flaws."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.synth.head import Floats
-from kronface.synth.scene import Scene
+from kronface.synth.scene import Flaws
 
 MIDDLE = 0.2
 """Linear brightness that a metered face is drawn to."""
@@ -30,15 +30,15 @@ def background(seed: int, height: int, width: int) -> Floats:
     h, w = -(-height // 4), -(-width // 4)
     base = rng.normal(-1.5, 0.85)
     corners = base + rng.normal(0, 0.45, (2, 2, 1)) + rng.normal(0, 0.13, (1, 1, 3)) + rng.normal(0, 0.08, (2, 2, 3))
-    field = cv2.resize(corners.astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR)
+    field = _stretched(corners, h, w, cv2.INTER_LINEAR)
     kind = rng.random()
     if kind > 0.18:  # not a studio
         for knots in (4, 9):
             blobs = rng.normal(0, 0.28, (knots, knots, 1)) + rng.normal(0, 0.07, (knots, knots, 3))
-            field += cv2.resize(blobs.astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC)
+            field += _stretched(blobs, h, w, cv2.INTER_CUBIC)
     if kind > 0.75:  # leaves
         leaves = rng.normal(0, 0.5, (h // 3 + 1, w // 3 + 1, 1)) + rng.normal(0, 0.1, (h // 3 + 1, w // 3 + 1, 3))
-        field += cv2.resize(leaves.astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC) + np.float32((0, 0.15, -0.1))
+        field += _stretched(leaves, h, w, cv2.INTER_CUBIC) + np.array([0, 0.15, -0.1], np.float32)
     elif kind > 0.18:  # rooms and streets
         for _ in range(int(rng.integers(0, 6))):
             x, y = rng.integers(-w // 4, w, endpoint=True), rng.integers(-h // 4, h, endpoint=True)
@@ -53,6 +53,10 @@ def background(seed: int, height: int, width: int) -> Floats:
             field += spot[:, :, None] * (rng.uniform(0.5, 2.2) + rng.normal(0, 0.3, 3)).astype(np.float32)
     soft = cv2.GaussianBlur(np.exp(field), (0, 0), float(np.exp(rng.uniform(-0.7, 1.2))))
     return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _stretched(knots: NDArray[np.floating], rows: int, columns: int, how: int) -> Floats:
+    return np.asarray(cv2.resize(knots.astype(np.float32), (columns, rows), interpolation=how), np.float32)
 
 
 def meter(linear: Floats, places: NDArray[np.floating]) -> float:
@@ -71,32 +75,33 @@ def meter(linear: Floats, places: NDArray[np.floating]) -> float:
     return float(np.clip((MIDDLE / max(float(np.mean(values)), 1e-4)) ** 0.6, 0.4, 4.0))
 
 
-def develop(linear: Floats, scene: Scene, rng: np.random.Generator, *, gain: float, scale: float) -> NDArray[np.uint8]:
+def develop(linear: Floats, flaws: Flaws, rng: np.random.Generator, *, gain: float, scale: float) -> NDArray[np.uint8]:
     """White balance, exposure, tone curve, blur and grain: linear RGB (H, W, 3) -> uint8.
 
     Args:
         linear: the rendered picture.
-        scene: the camera's flaws.
+        flaws: of the camera.
         rng: of the grain.
         gain: the metered exposure.
         scale: the face's size relative to a 178x218 picture: blur grows with it.
     """
-    factors = gain * scene.exposure * np.array(scene.tint) * (STEPS - 1) ** 2 / BRIGHTEST
+    factors = gain * flaws.exposure * np.array(flaws.tint) * (STEPS - 1) ** 2 / BRIGHTEST
     index = np.minimum(cv2.sqrt(linear * factors.astype(np.float32)), STEPS - 1).astype(np.uint16)
-    picture = _tone(round(scene.contrast, 2))[index]
-    blur = scene.blur * scale
-    if scene.shrink > 1:
-        size = (max(round(picture.shape[1] / scene.shrink), 16), max(round(picture.shape[0] / scene.shrink), 16))
+    picture: Floats = _tone(round(flaws.contrast, 2))[index]
+    blur = flaws.blur * scale
+    if flaws.shrink > 1:
+        size = (max(round(picture.shape[1] / flaws.shrink), 16), max(round(picture.shape[0] / flaws.shrink), 16))
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        picture = cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        picture = np.asarray(cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.float32)
     if blur > 0.15:
-        picture = cv2.GaussianBlur(picture, (0, 0), blur)
-    if scene.motion != (0.0, 0.0):
-        picture = cv2.filter2D(picture, -1, _streak(scene.motion[0] * scale, scene.motion[1] * scale))
-    if scene.grain > 0:
-        picture = picture + _grain(rng, picture.shape[:2], scene.grain)
-    developed = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-    if scene.grey:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32)
+    if flaws.motion != (0.0, 0.0):
+        streak = _streak(flaws.motion[0] * scale, flaws.motion[1] * scale)
+        picture = np.asarray(cv2.filter2D(picture, -1, streak), np.float32)
+    if flaws.grain > 0:
+        picture = picture + _grain(rng, picture.shape[:2], flaws.grain)
+    developed: NDArray[np.uint8] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    if flaws.grey:
         developed = cv2.cvtColor(cv2.cvtColor(developed, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.uint8)
     return developed
 
@@ -123,7 +128,7 @@ def _noise() -> Floats:
 
 
 def _grain(rng: np.random.Generator, shape: tuple[int, ...], strength: float) -> Floats:
-    """(H, W, 3) noise of brightness and of colour, cut at random from a sheet of it; tiled where the picture is large."""
+    """(H, W, 3) noise of brightness and of colour, cut at random from a sheet of it that is repeated."""
     sheet = _noise()
     rows, columns = np.arange(shape[0]) % 1024, np.arange(shape[1]) % 1024
     parts = []
@@ -141,4 +146,4 @@ def _streak(dx: float, dy: float) -> Floats:
     for share in np.linspace(-0.5, 0.5, 31):
         x, y = side // 2 + share * dx, side // 2 + share * dy
         kernel[round(y), round(x)] += 1
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum(), np.float32)

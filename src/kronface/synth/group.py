@@ -66,6 +66,6 @@ def take_group_photo(people: Sequence[int], *, seed: int, image: int = 10_000) -
         face = camera.project(seen.positions[face_vertices(head)])[:, :2] + (left, 0)
         boxes.append(np.concatenate([face.min(0), np.ptp(face, axis=0)]).astype(np.float32))
         places.append((transform(plane, matrix[:, :2]) + matrix[:, 2] + (left, 0)).astype(np.float32))
-    sharp = replace(shared, blur=0.3, motion=(0.0, 0.0), shrink=1.0, exposure=1.0, grey=False)
-    developed = develop(canvas, sharp, rng, gain=meter(canvas, np.concatenate(places)), scale=1.0)
+    flaws = replace(shared.flaws, blur=0.3, motion=(0.0, 0.0), shrink=1.0, exposure=1.0, grey=False)
+    developed = develop(canvas, flaws, rng, gain=meter(canvas, np.concatenate(places)), scale=1.0)
     return GroupPhoto(developed, tuple(people), tuple(places), tuple(boxes))

@@ -192,10 +192,12 @@ def knot(head: Head, style: HairStyle, positions: Floats) -> list[Part]:
     rows, columns = 9, 16
     polar = np.linspace(0, np.pi, rows)[:, None]
     around = np.linspace(0, 2 * np.pi, columns, endpoint=False)[None]
-    ball = np.stack(np.broadcast_arrays(np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)), 2)
+    ball = np.stack(
+        np.broadcast_arrays(np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)), 2
+    )
     long = style.tied == "ponytail"
     stretch = np.array([0.8, 0.9, 3.2 if long else 1.0]) * size
-    centre = anchor + (0, 0.6 * size, -2.6 * size if long else 0.2 * size)
+    centre = anchor + np.array([0, 0.6 * size, -2.6 * size if long else 0.2 * size])
     where = (centre + ball * stretch).reshape(-1, 3)
     painted = np.stack([ball[..., 0] * 0.1, -0.1 * ball[..., 1], 0.84 + 0.01 * ball[..., 2]], 2).reshape(-1, 3)
     faces = grid_triangles(rows, columns, closed=True)

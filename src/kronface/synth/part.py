@@ -78,9 +78,9 @@ def grid_triangles(rows: int, columns: int, *, closed: bool = False) -> NDArray[
     return np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)]).astype(np.int32)
 
 
-def tube(path: NDArray[np.floating], radius: float | NDArray[np.floating], *, sides: int = 6, closed: bool = False) -> (
-    tuple[Floats, NDArray[np.int32]]
-):
+def tube(
+    path: NDArray[np.floating], radius: float | NDArray[np.floating], *, sides: int = 6, closed: bool = False
+) -> tuple[Floats, NDArray[np.int32]]:
     """A tube around a path: (N·sides, 3) vertices and its triangles.
 
     Args:
@@ -122,8 +122,11 @@ def assemble(
         np.concatenate([np.zeros(len(positions), np.float32), *(part.covers for part in ordered)]),
         np.concatenate(faces).astype(np.int32, copy=False),
         np.concatenate([materials, np.repeat([part.material for part in ordered], counts)]).astype(np.int32),
-        np.concatenate([np.zeros(len(triangles)), np.repeat([part.paint for part in ordered], counts)]).astype(np.int32),
+        np.concatenate([np.zeros(len(triangles)), np.repeat([part.paint for part in ordered], counts)]).astype(
+            np.int32
+        ),
         open_light,
-        len(triangles) + sum(count for part, count in zip(ordered, counts, strict=True) if part.casts and not part.lens),
+        len(triangles)
+        + sum(count for part, count in zip(ordered, counts, strict=True) if part.casts and not part.lens),
         sum(count for part, count in zip(ordered, counts, strict=True) if part.lens),
     )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.synth.accessories import accessories
-from kronface.synth.appearance import Appearance, draw_appearance
+from kronface.synth.appearance import Appearance, draw_appearance, paint_face
 from kronface.synth.hair import beard, cap, curtain, ear_vertices, hairline, knot, strands
 from kronface.synth.head import Floats, Head
 from kronface.synth.identity import Identity, draw_identity, eye_vertices, neutral_positions
@@ -53,6 +53,11 @@ class Person:
         """(V, 3) of the head at rest."""
         return vertex_normals(self.neutral, self.head.triangles)
 
+    @cached_property
+    def painted(self) -> tuple[Floats, Floats]:
+        """The texture, and where in it the brows are, as `paint_face` gives them."""
+        return paint_face(self.identity, self.appearance, detail=self.rendering.has("skin"))
+
     def styling(self, image: int) -> Styling:
         """What the person wears in picture `image`."""
         return draw_styling(self.identity, self.appearance, self.habits, image, self.rendering)
@@ -89,13 +94,13 @@ class Person:
         beard_colour = tuple(0.75 * value + 0.002 for value in np.minimum(look.hair, 0.16))
         grown = STUBBLE[look.beard] * (0.3 if styling.shaven and look.beard != "stubble" else 1.0)
         frame = (0.1, 0.1, 0.1) if styling.spectacles is None else styling.spectacles.colour
-        palette = np.array([hair.tint, beard_colour, styling.hat_colour, styling.cover_colour, frame, (0.5, 0.42, 0.28)])
+        palette = np.array(
+            [hair.tint, beard_colour, styling.hat_colour, styling.cover_colour, frame, (0.5, 0.42, 0.28)]
+        )
         lens = (1.0, 1.0, 1.0, 0.0)
         if styling.spectacles is not None:
             lens = (*styling.spectacles.tint, styling.spectacles.glare)
         values: dict[str, object] = {
-            "curl": hair.curl,
-            "offset": (hair.seed % 997) / 997,
             "iris": look.iris,
             "iris_radius": look.iris_radius,
             "pupil_radius": 0.0023,
@@ -119,7 +124,9 @@ class Person:
             "hand": look.skin,
         }
         line = self._hair_of(styling)[0]
-        return Surface(look.texture, look.brow_cover, line, strands(), palette.astype(np.float32), values, lens)
+        return Surface(
+            *self.painted, line, strands(), palette.astype(np.float32), hair.curl, (hair.seed % 997) / 997, values, lens
+        )
 
     def landmarks(self, expressed: Floats, pose: Pose) -> Floats:
         """(5, 3) in space: eye at -x, eye at +x, nose tip, mouth corner at -x, at +x."""

@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.faces.align import REFERENCE_POINTS, reference_points, similarity
+from kronface.synth.attributes import known_attributes
 from kronface.synth.camera import background, develop, meter
 from kronface.synth.head import Floats, load_head
+from kronface.synth.labels import measured_places
+from kronface.synth.landmarks import face_box, landmarks68
 from kronface.synth.linear import transform
+from kronface.synth.noise import noisy_labels
 from kronface.synth.person import Person, make_person
 from kronface.synth.render import Camera, render
 from kronface.synth.scene import Scene, draw_scene
@@ -32,11 +36,22 @@ class Picture:
     """(H, W, 3) RGB."""
     landmarks: Floats
     """(5, 2) exact, in pixels: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner."""
+    landmarks68: Floats
+    """(68, 2) exact, in pixels, in the order of the iBUG 300-W annotation."""
+    box: Floats
+    """(4,) of the face from forehead to chin: left, top, width, height, in pixels."""
     regions: NDArray[np.uint8] | None
-    """(H, W): 0 background, 1 skin, 2 brow, 3 eye, 4 nose, 5 lips, 6 hair, 7 other; None where it was not asked for."""
+    """(H, W): 0 background, 1 skin, 2 brows, 3 eyes, 4 nose, 5 lips, 6 hair, 7 other; None unless asked for."""
+    labels: dict[str, int]
+    """The eleven identity attributes, as an annotator would give them: without noise, those of the person."""
     person: Person
     scene: Scene
     styling: Styling
+
+    @property
+    def attributes(self) -> dict[str, int]:
+        """CelebA attributes that are known: all but Attractive."""
+        return known_attributes(self.person, self.scene, self.styling) | self.labels
 
 
 def take_picture(
@@ -81,8 +96,21 @@ def take_picture(
     mesh, surface = person.mesh(scene, styling, expressed), person.surface(styling)
     seen = render(mesh, pose, surface, scene.lighting, camera, background(scene.backdrop, *shape), regions=masks)
     landmarks = transform(plane, matrix[:, :2]) + matrix[:, 2]
-    finished = develop(seen.linear, scene, rng, gain=meter(seen.linear, landmarks), scale=scale)
-    return Picture(finished, landmarks.astype(np.float32), seen.regions, person, scene, styling)
+    finished = develop(seen.linear, scene.flaws, rng, gain=meter(seen.linear, landmarks), scale=scale)
+    posed = seen.positions[: len(head.template)]
+    pixels = camera.project(posed)
+    judged = measured_places(head).on(posed) if rendering.label_noise == "appearance" else np.zeros((0, 3))
+    return Picture(
+        image=finished,
+        landmarks=landmarks.astype(np.float32),
+        landmarks68=landmarks68(head, pixels)[:, :2],
+        box=face_box(head, pixels),
+        regions=seen.regions,
+        labels=noisy_labels(rendering.label_noise, person, image=image, scene=scene, points=judged),
+        person=person,
+        scene=scene,
+        styling=styling,
+    )
 
 
 def _portrait(rng: np.random.Generator, plane: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
@@ -93,50 +121,3 @@ def _portrait(rng: np.random.Generator, plane: NDArray[np.floating]) -> tuple[ND
     middle = plane.mean(0) * factor
     place = np.array([128.0, 138.0]) + rng.normal(0, 9, 2)
     return np.array([[factor, 0, place[0] - middle[0]], [0, factor, place[1] - middle[1]]]), eyes / EYE_DISTANCE
-
-
-def known_attributes(picture: Picture) -> dict[str, int]:
-    """CelebA attributes that are exact in a picture: the eleven of the identity, and those that the picture decides.
-
-    Only Attractive is not among them.
-    """
-    look, scene, worn = picture.person.appearance, picture.scene, picture.styling
-    hair, identity = worn.hair, picture.person.identity
-    bearded = "none" if worn.shaven and look.beard != "stubble" else look.beard
-    grown = hair.length not in ("bald", "cropped") and not worn.hat
-    coloured = {
-        name: int(hair.colour == colour and not look.bald)
-        for name, colour in (
-            ("Black_Hair", "black"),
-            ("Brown_Hair", "brown"),
-            ("Blond_Hair", "blond"),
-            ("Gray_Hair", "gray"),
-        )
-    }
-    decided = {
-        "5_o_Clock_Shadow": bearded == "stubble",
-        "Arched_Eyebrows": look.brows.arch > 0.0063,
-        "Bags_Under_Eyes": look.marks.bags > 0.55,
-        "Bangs": hair.bangs and not worn.hat,
-        "Blurry": scene.blurry,
-        "Bushy_Eyebrows": look.brows.width * look.brows.density > 0.0056,
-        "Eyeglasses": worn.spectacles is not None,
-        "Goatee": bearded in ("goatee", "full"),
-        "Heavy_Makeup": worn.make_up > 0.5,
-        "Mouth_Slightly_Open": scene.mouth_open,
-        "Mustache": bearded in ("moustache", "goatee", "full"),
-        "No_Beard": bearded in ("none", "stubble"),
-        "Pale_Skin": look.tone < 0.05,
-        "Receding_Hairline": look.hair_front - 0.797 + 0.7 * look.hair_recess > 0.013 and not hair.bangs,
-        "Rosy_Cheeks": worn.make_up > 0.85 or look.marks.flush > 1.5,
-        "Sideburns": identity.male and (bearded == "full" or look.hair_beside < 0.693) and not look.bald,
-        "Smiling": scene.smiling,
-        "Straight_Hair": grown and hair.curl < 0.12,
-        "Wavy_Hair": grown and hair.curl >= 0.25,
-        "Wearing_Earrings": worn.earrings,
-        "Wearing_Hat": bool(worn.hat),
-        "Wearing_Lipstick": worn.make_up > 0.4,
-        "Wearing_Necklace": worn.necklace,
-        "Wearing_Necktie": worn.garment.kind == 3,
-    }
-    return picture.person.labels | coloured | {name: int(value) for name, value in decided.items()}

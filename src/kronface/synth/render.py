@@ -7,7 +7,7 @@ import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
-from kronface.synth import kernels
+from kronface.synth import kernels, shading
 from kronface.synth.linear import transform
 from kronface.synth.silence import silenced
 
@@ -95,8 +95,11 @@ class Surface:
     """(R, S, 4) fine and coarse straight strands and curls, in [0, 1]."""
     palette: Floats
     """(P, 3) linear RGB; the first is the hair's."""
+    curl: float
+    offset: float
+    """Of `kernels.Growth`."""
     values: dict[str, object]
-    """Fields of `kernels.Paint`, and `curl` and `offset` of `kernels.Growth`."""
+    """Fields of `kernels.Paint`."""
     lens: tuple[float, float, float, float]
     """Shares of red, green and blue that lenses let through, and how much they mirror."""
 
@@ -141,7 +144,7 @@ class Rendered:
     linear: Floats
     """(H, W, 3) linear RGB, averaged from four samples per pixel."""
     regions: NDArray[np.uint8] | None
-    """(H, W) what each pixel shows, as `kernels.label` says; None where it was not asked for."""
+    """(H, W) what each pixel shows, as `shading.label` says; None where it was not asked for."""
     positions: Floats
     """(V, 3) where each vertex came to be."""
 
@@ -154,7 +157,8 @@ def compile_kernels(device: str = "cpu") -> None:
     """
     with silenced():
         wp.init()
-    wp.load_module(kernels, device=device)
+    for module in (kernels, shading):
+        wp.load_module(module, device=device)
 
 
 def render(
@@ -231,7 +235,7 @@ def render(
                 wp.launch(kernels.rasterise, number, [*arguments, shape[1], shape[0], target])
         out = wp.empty((height, width), dtype=wp.vec3)
         wp.launch(
-            kernels.shade,
+            shading.shade,
             (height, width),
             [
                 keys,
@@ -265,7 +269,7 @@ def render(
             kinds = wp.empty((height, width), dtype=wp.uint8)
             brows = _array(surface.brows, float)
             arguments = [keys, SUPERSAMPLING, points, rest, triangles, materials, texture, brows, growth, paint, kinds]
-            wp.launch(kernels.label, (height, width), arguments)
+            wp.launch(shading.label, (height, width), arguments)
             named = np.array(kinds.numpy(), np.uint8)
         return Rendered(np.array(out.numpy(), np.float32), named, np.array(positions.numpy(), np.float32))
 
@@ -307,7 +311,7 @@ def _growth(surface: Surface) -> kernels.Growth:
     growth = kernels.Growth()
     growth.line = _array(surface.line, float)
     growth.strands = _array(surface.strands, wp.vec4)
-    growth.offset, growth.curl = surface.values["offset"], surface.values["curl"]
+    growth.offset, growth.curl = surface.offset, surface.curl
     growth.low, growth.high, growth.crowding = LOW, HIGH, CROWDING
     return growth
 
@@ -315,8 +319,7 @@ def _growth(surface: Surface) -> kernels.Growth:
 def _paint(surface: Surface) -> kernels.Paint:
     paint = kernels.Paint()
     for name, value in surface.values.items():
-        if name not in ("offset", "curl"):
-            setattr(paint, name, wp.vec3(*value) if isinstance(value, tuple) else value)
+        setattr(paint, name, wp.vec3(*value) if isinstance(value, tuple) else value)
     return paint
 
 

@@ -51,6 +51,32 @@ SMILING = ("smile", "laugh")
 
 
 @dataclass(frozen=True)
+class Flaws:
+    """What a camera and its user do wrong."""
+
+    exposure: float = 1.0
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Error of the white balance."""
+    contrast: float = 1.0
+    blur: float = 0.0
+    """Standard deviation in pixels of a 178x218 picture."""
+    motion: tuple[float, float] = (0.0, 0.0)
+    """Path of the camera while the shutter was open, in pixels of a 178x218 picture."""
+    grain: float = 0.0
+    """Standard deviation of the noise, share of full range."""
+    shrink: float = 1.0
+    """By how much the picture was smaller once."""
+    grey: bool = False
+    quality: int = 95
+    """Of the JPEG."""
+
+    @property
+    def blurry(self) -> bool:
+        """Whether a judge would say so."""
+        return self.blur + 0.5 * float(np.hypot(*self.motion)) + 0.45 * (self.shrink - 1) > BLURRY
+
+
+@dataclass(frozen=True)
 class Scene:
     """One picture's circumstances."""
 
@@ -73,26 +99,7 @@ class Scene:
     lighting: Lighting
     backdrop: int
     """Seed of the background; negative for plain grey."""
-    exposure: float
-    tint: tuple[float, float, float]
-    """Error of the white balance."""
-    contrast: float
-    blur: float
-    """Standard deviation in pixels of a 178x218 picture."""
-    motion: tuple[float, float]
-    """Path of the camera while the shutter was open, in pixels of a 178x218 picture."""
-    grain: float
-    """Standard deviation of the noise, share of full range."""
-    shrink: float
-    """By how much the picture was smaller once."""
-    grey: bool
-    quality: int
-    """Of the JPEG."""
-
-    @property
-    def blurry(self) -> bool:
-        """Whether a judge would say so."""
-        return self.blur + 0.5 * float(np.hypot(*self.motion)) + 0.45 * (self.shrink - 1) > BLURRY
+    flaws: Flaws
 
 
 def draw_scene(head: Head, seed: int, identity: int, image: int, rendering: Rendering = Rendering()) -> Scene:  # noqa: B008
@@ -104,7 +111,7 @@ def draw_scene(head: Head, seed: int, identity: int, image: int, rendering: Rend
     distance = float(np.exp(rng.uniform(np.log(0.65), np.log(3.0))))
     lighting = _draw_lighting(rng, rendering)
     body_turn, backdrop = float(rng.uniform(0.2, 0.8)), int(rng.integers(1 << 31))
-    flaws = _draw_flaws(rng) if rendering.has("flaws") else _FLAWLESS
+    flaws = _draw_flaws(rng) if rendering.has("flaws") else Flaws()
     names = head.actions
     smiling = (actions[names.index("mouthSmileLeft")] + actions[names.index("mouthSmileRight")]) / 2 > SMILE
     return Scene(
@@ -119,7 +126,7 @@ def draw_scene(head: Head, seed: int, identity: int, image: int, rendering: Rend
         distance=distance if rendering.has("camera") else 1.2,
         lighting=lighting,
         backdrop=backdrop if rendering.has("background") else -1,
-        **flaws,
+        flaws=flaws,
     )
 
 
@@ -225,35 +232,22 @@ def _draw_lighting(rng: np.random.Generator, rendering: Rendering) -> Lighting:
     return Lighting(chosen.directions, chosen.colours, chosen.sky, chosen.ground, chosen.softness, dark=0.0)
 
 
-_FLAWLESS: dict[str, object] = {
-    "exposure": 1.0,
-    "tint": (1.0, 1.0, 1.0),
-    "contrast": 1.0,
-    "blur": 0.0,
-    "motion": (0.0, 0.0),
-    "grain": 0.0,
-    "shrink": 1.0,
-    "grey": False,
-    "quality": 95,
-}
-
-
-def _draw_flaws(rng: np.random.Generator) -> dict[str, object]:
+def _draw_flaws(rng: np.random.Generator) -> Flaws:
     odd = rng.random(6)
     exposure = rng.normal(0, 0.16) if odd[0] > 0.06 else rng.choice((-1, 1)) * rng.uniform(0.5, 0.9)
     tint = np.exp(rng.normal(0, (0.05, 0.02, 0.06)))
     angle, length = rng.uniform(0, np.pi), rng.uniform(1.5, 4.0) if odd[1] < 0.025 else 0.0
-    return {
-        "exposure": float(np.exp(exposure)),
-        "tint": (float(tint[0]), float(tint[1]), float(tint[2])),
-        "contrast": float(np.exp(rng.normal(0.06, 0.12))),
-        "blur": float(max(rng.normal(0.25, 0.25), 0)) + (float(rng.uniform(0.6, 1.5)) if odd[2] < 0.035 else 0.0),
-        "motion": (float(length * np.cos(angle)), float(length * np.sin(angle))),
-        "grain": float(abs(rng.normal(0.006, 0.006))) + (float(rng.uniform(0.01, 0.03)) if odd[3] < 0.06 else 0.0),
-        "shrink": float(rng.uniform(1.3, 2.6)) if odd[4] < 0.06 else 1.0,
-        "grey": bool(odd[5] < 0.04),
-        "quality": int(rng.integers(45, 97)) if rng.random() < 0.25 else int(rng.integers(75, 97)),
-    }
+    return Flaws(
+        exposure=float(np.exp(exposure)),
+        tint=(float(tint[0]), float(tint[1]), float(tint[2])),
+        contrast=float(np.exp(rng.normal(0.06, 0.12))),
+        blur=float(max(rng.normal(0.25, 0.25), 0)) + (float(rng.uniform(0.6, 1.5)) if odd[2] < 0.035 else 0.0),
+        motion=(float(length * np.cos(angle)), float(length * np.sin(angle))),
+        grain=float(abs(rng.normal(0.006, 0.006))) + (float(rng.uniform(0.01, 0.03)) if odd[3] < 0.06 else 0.0),
+        shrink=float(rng.uniform(1.3, 2.6)) if odd[4] < 0.06 else 1.0,
+        grey=bool(odd[5] < 0.04),
+        quality=int(rng.integers(45, 97)) if rng.random() < 0.25 else int(rng.integers(75, 97)),
+    )
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:

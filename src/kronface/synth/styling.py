@@ -1,4 +1,4 @@
-"""What a person wears in a picture: hair style, make-up, beard, spectacles, hat, jewellery, clothes, what hides the face.
+"""What a person wears in a picture: hair style, make-up, spectacles, hat, jewellery, clothes, what hides the face.
 
 A person has habits, and follows them in most pictures.
 """
@@ -186,9 +186,7 @@ def draw_habits(identity: Identity, look: Appearance, rendering: Rendering) -> H
     )
 
 
-def draw_styling(
-    identity: Identity, look: Appearance, habits: Habits, image: int, rendering: Rendering
-) -> Styling:
+def draw_styling(identity: Identity, look: Appearance, habits: Habits, image: int, rendering: Rendering) -> Styling:
     """What a person wears in picture `image`: the same whatever else is drawn."""
     rng = np.random.default_rng([identity.seed, identity.number, 1 + image, 11])
     male = identity.male
@@ -268,4 +266,6 @@ def _garment(rng: np.random.Generator, male: bool) -> Garment:
         shirt = triple(np.exp(rng.normal(-0.8, 0.25)) * np.array([0.95, 0.97, 1.0]))
         return Garment(3, 0, float(rng.uniform(0.578, 0.592)), dark, shirt, _cloth(rng))
     low = rng.uniform(0.535, 0.6) if male else rng.uniform(0.5, 0.6)
-    return Garment(kind, pattern, float(low if kind < 2 else rng.uniform(0.58, 0.598)), _cloth(rng), _cloth(rng), (0, 0, 0))
+    return Garment(
+        kind, pattern, float(low if kind < 2 else rng.uniform(0.58, 0.598)), _cloth(rng), _cloth(rng), (0, 0, 0)
+    )

@@ -39,7 +39,7 @@ EYE_TURN, EYE_LEVEL = 0.227, 0.7284
 LIP_LEVEL, LIP_TURN = 0.6607, 0.176
 
 BANDS = ((18, 16), (46, 40), (150, 128), (224, 200))
-"""Knots down and around of the noise: blotches, patches, freckles, pores; as far apart in front one way as the other."""
+"""Knots down and around of the noise, evenly spaced in front: blotches, patches, freckles, pores."""
 
 VARIANTS = 3
 
@@ -315,8 +315,7 @@ def _hairs(rng: np.random.Generator, place: Window, slant: float) -> Floats:
     rows, columns = np.arange(place.level.shape[0])[:, None], np.arange(place.turn.shape[1])[None]
     down, across = rng.integers(ROWS), rng.integers(COLUMNS)
     where = (columns + across + np.round(slant * rows).astype(int)) % COLUMNS
-    out: Floats = _fibres()[(rows + down) % ROWS, where]
-    return out
+    return np.asarray(_fibres()[(rows + down) % ROWS, where], np.float32)
 
 
 @dataclass(frozen=True)
@@ -365,7 +364,7 @@ def _beard_region(place: Window) -> Floats:
     edge = 0.656 + 0.006 * step(0.2, 0.4, turn) + 0.045 * step(0.45, 0.78, turn)
     jaw = step(0.92, 0.82, turn) * step(0.594, 0.61, level) * step(0.0, 0.008, edge - level)
     lips = np.sqrt((turn / 0.17) ** 2 + ((level - 0.661) / 0.0118) ** 2)
-    return np.maximum(jaw * step(0.95, 1.12, lips), _ring(place, lips))
+    return np.asarray(np.maximum(jaw * step(0.95, 1.12, lips), _ring(place, lips)), np.float32)
 
 
 def _ring(place: Window, lips: Floats) -> Floats:
@@ -388,12 +387,12 @@ def paint_beard(rng: np.random.Generator, surface: Floats, beard: str) -> None:
     lips = np.sqrt((turn / 0.17) ** 2 + ((level - 0.661) / 0.0118) ** 2)
     ring = _ring(place, lips)
     chin = step(0.2, 0.13, turn) * step(0.608, 0.618, level) * step(0.654, 0.647, level) * step(0.95, 1.12, lips)
-    region = {
-        "stubble": lambda: _beard_region(place),
-        "moustache": lambda: ring * step(0.655, 0.664, level),
-        "goatee": lambda: np.maximum(ring, chin),
-        "full": lambda: _beard_region(place),
-    }[beard]()
+    if beard == "moustache":
+        region = ring * step(0.655, 0.664, level)
+    elif beard == "goatee":
+        region = np.maximum(ring, chin)
+    else:
+        region = _beard_region(place)
     grain = 0.1 * noise(rng, 1, place) + 0.22 * noise(rng, 3, place)
     surface[place.rows, place.columns, BEARD] = np.clip(region * (0.9 + grain), 0, 1)
 
@@ -408,7 +407,8 @@ def _static() -> Floats:
     """(ROWS, COLUMNS, CHANNELS) with gloss (more on forehead, nose and cheekbones) and the light that arrives."""
     surface = np.zeros((ROWS, COLUMNS, CHANNELS), np.float32)
     everywhere = Window(slice(0, ROWS), slice(0, COLUMNS))
-    surface[:, :, GLOSS] = 0.7 + 0.5 * _spot(everywhere, 0, 0.7, 0.09, 0.03) + 0.4 * _spot(everywhere, 0, 0.775, 0.4, 0.02)
+    surface[:, :, GLOSS] = 0.7 + 0.5 * _spot(everywhere, 0, 0.7, 0.09, 0.03)
+    surface[:, :, GLOSS] += 0.4 * _spot(everywhere, 0, 0.775, 0.4, 0.02)
     for side in (-1, 1):
         surface[:, :, GLOSS] += 0.25 * _spot(everywhere, side * 0.42, 0.708, 0.15, 0.012)
     shade = np.ones((ROWS, COLUMNS), np.float32)
