@@ -12,7 +12,7 @@ from torch.utils import data
 
 from kronface.data.augment import Augment
 from kronface.data.records import Records
-from kronface.errors import DataError, FaceNotFoundError, ImageError
+from kronface.errors import ConfigError, DataError, FaceNotFoundError, ImageError
 from kronface.faces.align import align, resize
 from kronface.faces.detect import Detector, largest_face, single_face
 from kronface.faces.image import Image, read_image
@@ -107,8 +107,10 @@ def load_faces(
     to say. Unreadable ones count.
 
     Raises:
+        ConfigError: `max_bad_share` is no share.
         DataError: more than `max_bad_share` of the pictures are unreadable.
     """
+    check_share(max_bad_share)
     bad: list[BadImage] = []
     allowed = max_bad_share * len(records)
     reader = FaceReader(records, size=size, detector=detector, detect=detect, single=single)
@@ -124,6 +126,16 @@ def load_faces(
                 raise DataError(_too_many(records, len(bad), max_bad_share, bad[0])) from error
             yield row, None, bad[-1]
         progress(stage, row + 1, len(records))
+
+
+def check_share(max_bad_share: float) -> None:
+    """Whether this is a share of pictures.
+
+    Raises:
+        ConfigError: it lies outside of [0, 1].
+    """
+    if not 0 <= max_bad_share <= 1:
+        raise ConfigError(f"max_bad_share is {max_bad_share}: it is a share of the pictures, 0 to 1 (0.01 is 1 %)")
 
 
 class FaceDataset(data.Dataset[dict[str, Tensor]]):

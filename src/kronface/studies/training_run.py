@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from kronface.data.records import Records
 
 CONFIG = "config.yaml"
+SUMMARY = "summary.txt"
+"""Written last of all: a run that has it is finished, thresholds included."""
 
 LEAST_HELD_OUT = 4
 """People that a threshold needs."""
@@ -54,7 +56,8 @@ def train(
 
     The split `train` is trained on; people of the split `validation`, where there are any, choose the best epoch and
     set the threshold for unknown people. Leaves in `out`: `best/` and `last/` (checkpoints), `metrics.csv`,
-    `config.yaml` (every option, for `--config`), and `last.ckpt` (to resume from).
+    `config.yaml` (every option, for `--config`), `last.ckpt` (to resume from), and `summary.txt` (what was said at the
+    end; its presence marks the run as finished).
 
     Args:
         root: the data set's folder.
@@ -109,7 +112,7 @@ def train(
     from kronface.network.imagenet import load_imagenet
     from kronface.network.variants import build
     from kronface.runtime.calibrate import calibrate_checkpoint
-    from kronface.training.fit import fit
+    from kronface.training.fit import check_recipe, fit
 
     resolve_precision(precision, resolve_device(device))
     augmentation(augment)
@@ -139,7 +142,17 @@ def train(
     )
     if imagenet is not None:
         load_imagenet(network, imagenet)
-    write_text(out / CONFIG, _as_yaml(settings))
+    check_recipe(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        attribute_weight=attribute_weight,
+        schedule=schedule,
+        checkpoint_steps=checkpoint_steps,
+        seed=seed,
+        workers=workers,
+        images=len(splits["train"]),
+    )
 
     detector = YuFaceDetector()
     datasets = {}
@@ -158,6 +171,8 @@ def train(
             name=name,
             progress=progress,
         )
+    # Not before everything has been looked at: a run that cannot begin leaves nothing behind.
+    write_text(out / CONFIG, _as_yaml(settings))
     described = f"{records.name}: {len(identities)} identities, {len(datasets['train'])} images of {root.name}"
     history = fit(
         network,
@@ -183,7 +198,9 @@ def train(
         for name in ("best", "last"):
             remarks.append(calibrate_checkpoint(out / name, splits["validation"], device=device, progress=progress))
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in history[-1].items())
-    return "\n".join([f"trained: {figures}", *remarks, f"checkpoints: {out / 'best'} and {out / 'last'}"])
+    said = "\n".join([f"trained: {figures}", *remarks, f"checkpoints: {out / 'best'} and {out / 'last'}"])
+    write_text(out / SUMMARY, f"{said}\n")
+    return said
 
 
 def _hold_out(records: "Records", share: float, seed: int) -> "Records":
@@ -205,10 +222,10 @@ def _is_finished(out: Path, settings: dict[str, Any]) -> bool:
     import yaml
 
     path = out / CONFIG
+    if not (out / "last.ckpt").is_file() and not (out / SUMMARY).is_file():
+        return False  # ended before there was anything to go on from
     if not path.is_file():
-        if (out / "last.ckpt").is_file():
-            raise CheckpointError(f"{out} holds a checkpoint but no {CONFIG}: choose another --out")
-        return False
+        raise CheckpointError(f"{out} holds a checkpoint but no {CONFIG}: choose another --out")
     try:
         stored = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -221,7 +238,7 @@ def _is_finished(out: Path, settings: dict[str, Any]) -> bool:
             raise ConfigError(
                 f"{out} holds a run with other options ({name} was {was}, now {plain[name]}): choose another --out"
             )
-    return (out / "last" / "config.json").is_file()
+    return (out / SUMMARY).is_file()
 
 
 def _as_yaml(settings: dict[str, Any]) -> str:
