@@ -207,3 +207,21 @@ def test_progress_names_losses_speed_and_the_whole_length(tmp_path: Path) -> Non
 def test_bf16_trains_too(tmp_path: Path) -> None:
     history = fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=2, batch_size=16, precision="bf16")
     assert np.isfinite(history[-1]["loss"])
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"loss is (nan|inf) at step \d+: lower --learning-rate"):
+        fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=3, batch_size=16, learning_rate=1e30)
+    assert not (tmp_path / "last").exists()
+
+
+def test_ctrl_c_ends_as_an_interrupt_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=2, batch_size=16, progress=interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert len(fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=2, batch_size=16)) == 2

@@ -2,6 +2,8 @@
 
 import logging
 import math
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +72,7 @@ def fit(
         The history: one row per epoch, as in `out/metrics.csv`.
 
     Raises:
-        ConfigError: an impossible number, an unknown name, or a GPU that is not there.
+        ConfigError: an impossible number, an unknown name, a GPU that is not there, or a loss that is no number.
         CheckpointError: `out/last.ckpt` is damaged or belongs to another network.
     """
     check_recipe(
@@ -137,7 +139,8 @@ def fit(
         )
         resume = out / LAST
         network.train()
-        trainer.fit(module, datamodule=data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
+        with _interrupts_as_such():
+            trainer.fit(module, datamodule=data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
     network.to(torch.device("cpu")).eval()
     _save(network, out / "last", described)
     return journal.history
@@ -182,6 +185,22 @@ def check_recipe(
 
 def _save(network: Network, folder: Path, card: ModelCard) -> None:
     network.save_pretrained(folder, card=card)
+
+
+@contextmanager
+def _interrupts_as_such() -> Iterator[None]:
+    # On Ctrl-C Lightning tidies up, leaves the signal ignored, and ends the process by itself, with exit code 1.
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if in_main and handler is not None:
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager
