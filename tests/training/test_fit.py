@@ -152,10 +152,20 @@ def test_same_seed_same_weights_other_seed_others(tmp_path: Path) -> None:
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    (tmp_path / "last.ckpt").write_bytes(b"not a checkpoint")
-    with pytest.raises(CheckpointError, match=r"last\.ckpt") as caught:
+    for damaged in (b"not a checkpoint", b"hello", b""):
+        (tmp_path / "last.ckpt").write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"last\.ckpt cannot be read: delete it") as caught:
+            run_toy(tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
+    fit(toy_network("identity-only"), train=toy_faces(), out=tmp_path, epochs=1, batch_size=16, precision="fp32")
+    with pytest.raises(CheckpointError, match=r"last\.ckpt belongs to another architecture"):
         run_toy(tmp_path)
-    assert "\n" not in str(caught.value)
+    torch.save({"weights": 1}, tmp_path / "last.ckpt")
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is no training checkpoint"):
+        run_toy(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,8 @@ def fit(
         ConfigError: an impossible number, an unknown name, a GPU that is not there, or a loss that is no number.
         CheckpointError: `out/last.ckpt` is damaged or belongs to another network.
     """
+    where = resolve_device(device)
+    how = resolve_precision(precision, where)
     check_recipe(
         epochs=epochs,
         batch_size=batch_size,
@@ -86,8 +88,6 @@ def fit(
         workers=workers,
         images=len(train),
     )
-    where = resolve_device(device)
-    how = resolve_precision(precision, where)
     data = TrainingData(train, batch_size=batch_size, seed=seed, steps_per_round=checkpoint_steps, workers=workers)
     module = TrainingModule(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
@@ -129,7 +129,7 @@ def fit(
             max_epochs=epochs * data.rounds_per_epoch,
             reload_dataloaders_every_n_epochs=1,
             callbacks=[journal],
-            plugins=[AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(module.state_dict())],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
