@@ -92,6 +92,16 @@ def write_image(path: Path, image: Image, *, quality: int = 95, durable: bool = 
     write_bytes(path, data.tobytes(), durable=durable)
 
 
+def check_image_path(path: Path) -> None:
+    """Whether `write_image` knows the format that the path's suffix names.
+
+    Raises:
+        ImageError: it does not.
+    """
+    if path.suffix.lower() not in SUFFIXES or not cv2.haveImageWriter(f"name{path.suffix}"):
+        raise ImageError(f"{path} cannot be written: choose a name that ends in .jpg or .png")
+
+
 def _to_rgb(decoded: NDArray[Any], name: str, *, multiplied: bool) -> Image:
     if decoded.dtype == np.uint16:
         pixels = ((decoded.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -96,7 +96,7 @@ def _entries(where: Path, visited: list[Path]) -> list[tuple[str, bool]]:
         except UnicodeEncodeError:
             shown = os.fsencode(entry.name).decode(errors="backslashreplace")
             raise DataError(f"{where} holds '{shown}', a name that is not UTF-8: rename it") from None
-        is_folder = os.path.isdir(entry.path)  # unlike the entry's own, without an error for a link to itself
+        is_folder = Path(entry.path).is_dir()  # unlike the entry's own, without an error for a link to itself
         if is_folder and entry.is_symlink():
             target = Path(entry.path).resolve()
             if any(target.is_relative_to(top) or top.is_relative_to(target) for top in visited):
