@@ -57,6 +57,23 @@ def test_mistakes_in_the_words(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert "unknown layout" in complaint(capsys, "data", "check", "lfw", str(tmp_path))
 
 
+@pytest.mark.parametrize("content", [b"epochs: [1", b"\xff\xfe", b"", b"- a"])
+def test_files_of_options_that_are_none_are_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "options.yaml"
+    path.write_bytes(content)
+    for words in (["--config", str(path)], [f"--config={path}"]):
+        assert str(path) in complaint(capsys, "train", "--root", "r", "--out", str(tmp_path / "o"), *words)
+    assert "not a file" in complaint(capsys, "train", "--config", str(tmp_path))
+
+
+def test_the_advice_on_help_is_a_command_that_works(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "(kronface identify --help" in complaint(capsys, "identify", "photo.jpg")
+    assert "(kronface --help" in complaint(capsys, "nonsense")
+    assert "(kronface evaluate --help" in complaint(capsys, "evaluate", "nonsense")
+
+
 def test_mistakes_in_the_data(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

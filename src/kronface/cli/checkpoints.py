@@ -19,6 +19,6 @@ def default_checkpoint() -> Path:
 
 
 def checkpoint_name(folder: Path) -> str:
-    """What a checkpoint is called where none is given: `mine/best` for `runs/mine/best`, otherwise its folder's name."""
+    """What a checkpoint is called where no name is given: `mine/best` for `runs/mine/best`, else its folder's name."""
     where = folder.resolve()
     return f"{where.parent.name}/{where.name}" if where.name in ("best", "last") else where.name
