@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.errors import ImageError
-from kronface.faces.header import read_header
+from kronface.faces.header import read_header, without_profile
 from kronface.files import write_bytes
 
 Image = NDArray[np.uint8]
@@ -62,6 +62,8 @@ def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Ima
         )
     if header.damage:
         raise ImageError(f"{name} {header.damage}: copy it again")
+    if header.kind == "PNG":
+        data = without_profile(data)
     try:
         # IMREAD_UNCHANGED keeps alpha and depth, and leaves the orientation to us (except in TIFF files).
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
