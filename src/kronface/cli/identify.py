@@ -86,17 +86,18 @@ def identify(
     if calibration is not None:
         images = int(np.median([gallery.images(name) for name in gallery.names()]))
         limit = calibration.threshold_for(len(gallery), images)
-        threshold = limit.score
+        least = limit.score
         beyond = ", extrapolated: more people than it was measured with" if limit.extrapolated else ""
-        lines.append(f"threshold {threshold:.4f} (FPIR {limit.fpir} with {len(gallery)} people{beyond})")
-    elif threshold is not None:
-        lines.append(f"threshold {threshold:.4f} (given)")
+        lines.append(f"threshold {least:.4f} (FPIR {limit.fpir} with {len(gallery)} people{beyond})")
+    else:
+        least = threshold or 0.0
+        lines.append(f"threshold {least:.4f} (given)")
     labels = []
     for number, face in enumerate(faces, 1):
         if face.embedding is None:
             continue
         best = gallery.identify(face.embedding, fingerprint=embedder.fingerprint, top=1)[0]
-        known = best.score >= threshold
+        known = best.score >= least
         labels.append(f"{number}: {best.name if known else 'unknown'}")
         nearest = "" if known else f", nearest {best.name}"
         x, y, w, h = (round(float(value)) for value in face.face.box)
