@@ -4,8 +4,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from kronface.data.augment import Augment
-from kronface.data.dataset import FaceDataset, load_faces
+from kronface.data.dataset import FaceDataset
+from kronface.data.reading import Reading, load_faces
 from kronface.data.records import Records
+from kronface.data.sampling import RoundBatches
 from kronface.data.sources import read_source
 from kronface.errors import DataError, FaceNotFoundError, ImageError
 from kronface.faces.align import REFERENCE_POINTS, align, resize
@@ -77,7 +79,9 @@ def test_a_bad_picture_raises_with_its_name(records: Records) -> None:
 
 
 def collect(dataset: FaceDataset, workers: int) -> dict[int, np.ndarray]:
-    batches = DataLoader(dataset, batch_size=5, num_workers=workers)
+    order = RoundBatches(len(dataset), batch_size=4, seed=1)
+    order.choose(4, 0, 3)
+    batches = DataLoader(dataset, batch_sampler=order, num_workers=workers)
     return {
         int(index): image.numpy()
         for batch in batches
@@ -89,7 +93,6 @@ def collect(dataset: FaceDataset, workers: int) -> dict[int, np.ndarray]:
 def test_workers_make_no_difference(records: Records, screened: bool) -> None:
     make = FaceDataset.screened if screened else FaceDataset
     dataset = make(records, size=64, augment=Augment(), seed=3)
-    dataset.set_epoch(4)
     alone, shared = collect(dataset, 0), collect(dataset, 2)
     assert alone.keys() == shared.keys() == set(range(12))
     for index, image in alone.items():
@@ -99,8 +102,7 @@ def test_workers_make_no_difference(records: Records, screened: bool) -> None:
 def test_augmentation_depends_on_seed_epoch_and_index_alone(records: Records) -> None:
     def image(seed: int, epoch: int, index: int) -> np.ndarray:
         dataset = FaceDataset(records, size=64, augment=Augment(), seed=seed)
-        dataset.set_epoch(epoch)
-        return dataset[index]["image"].numpy()
+        return dataset[epoch, index]["image"].numpy()
 
     np.testing.assert_array_equal(image(3, 4, 5), image(3, 4, 5))
     assert (image(3, 5, 5) != image(3, 4, 5)).any()
@@ -176,3 +178,50 @@ def test_known_landmarks_can_be_passed_over(records: Records) -> None:
     picture = read_image(records.root / records.table["path"][0])
     assert face is not None
     np.testing.assert_array_equal(face, align(picture, SEEN, 64))
+
+
+class Counted:
+    """Faces as grey as the row and the epoch, with a label of their own."""
+
+    size = 8
+    start_method = None
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, row: int, epoch: int = 0) -> Reading:
+        self.calls += 1
+        return Reading(np.full((8, 8, 3), 10 * row + epoch, np.uint8), {"Male": row % 2})
+
+
+def test_another_reader_gives_faces_by_epoch_and_labels_of_its_own(records: Records) -> None:
+    dataset = FaceDataset(records, size=8, attributes=ATTRIBUTES, reader=Counted())
+    assert int(dataset[3]["image"].max()) == 30
+    assert int(dataset[2, 3]["image"].max()) == 32
+    for index in range(12):
+        assert dataset[index]["attributes"].tolist() == [records.table["Young"][index], index % 2]
+
+
+def test_what_is_kept_is_not_read_again_and_has_the_pictures_labels(records: Records) -> None:
+    reader = Counted()
+    changed = Augment(flip=0.0)
+    dataset = FaceDataset(
+        records, size=8, attributes=ATTRIBUTES, identities=["00007"], reader=reader, augment=changed, seed=3
+    )
+    kept = dataset.kept()
+    assert reader.calls == 12
+    assert kept.in_memory
+    assert not dataset.in_memory
+    assert kept.records.table["Male"].to_list() == [0, 1] * 6
+    assert kept.records.table["Young"].to_list() == records.table["Young"].to_list()
+    for key in (3, (0, 3)):
+        for name, value in kept[key].items():
+            assert torch.equal(value, dataset[3][name]), name  # the augmentation too
+    kept.augment = None
+    assert int(kept[3]["image"].min()) == int(kept[3]["image"].max()) == 30
+
+
+def test_what_does_not_fit_is_not_kept(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kronface.data.dataset.CACHE_BYTES", 12 * 8 * 8 * 3 - 1)
+    dataset = FaceDataset(records, size=8, reader=Counted())
+    assert dataset.kept() is dataset

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from kronface.data.records import Records
 from kronface.errors import ConfigError
-from kronface.studies.training_run import _hold_out
+from kronface.files import no_progress
+from kronface.studies.training_run import train
+from kronface.studies.training_source import RenderedSource, hold_out
+from kronface.synth.settings import Rendering
 
 
 def people(count: int) -> Records:
@@ -16,18 +20,106 @@ def people(count: int) -> Records:
 
 
 def test_a_share_of_the_people_is_held_out_and_no_person_is_split() -> None:
-    records = _hold_out(people(50), 0.2, seed=1)
+    records = hold_out(people(50), 0.2, seed=1)
     train, validation = (records.select(split=name) for name in ("train", "validation"))
     assert (len(train.identities()), len(validation.identities())) == (40, 10)
     assert not set(train.identities()) & set(validation.identities())
-    assert validation.identities() == _hold_out(people(50), 0.2, seed=1).select(split="validation").identities()
-    assert validation.identities() != _hold_out(people(50), 0.2, seed=2).select(split="validation").identities()
+    assert validation.identities() == hold_out(people(50), 0.2, seed=1).select(split="validation").identities()
+    assert validation.identities() != hold_out(people(50), 0.2, seed=2).select(split="validation").identities()
 
 
 def test_too_few_people_are_all_trained_on() -> None:
-    assert len(_hold_out(people(30), 0.1, seed=1).select(split="train").identities()) == 30
+    assert len(hold_out(people(30), 0.1, seed=1).select(split="train").identities()) == 30
 
 
 def test_impossible_shares() -> None:
     with pytest.raises(ConfigError, match="held_out"):
-        _hold_out(people(30), 1.0, seed=1)
+        hold_out(people(30), 1.0, seed=1)
+
+
+class StoppedError(Exception):
+    pass
+
+
+def train_on_rendered(out: Path, *, workers: int = 0, stop_at: int | None = None, **options: object) -> str:
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage.startswith("training") and done == stop_at:
+            raise StoppedError
+
+    plain: dict[str, object] = {
+        "layout": "synth",
+        "identities": 4,
+        "images": 3,
+        "variant": "vgg19-quarter",
+        "size": 32,
+        "epochs": 2,
+        "batch_size": 4,
+        "checkpoint_steps": 2,
+        "precision": "fp32",
+        "seed": 5,
+        "without": "hats, flaws",
+    }
+    return train(out=out, workers=workers, progress=progress, **(plain | options))  # type: ignore[arg-type]
+
+
+def test_training_on_rendered_people_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    said = train_on_rendered(tmp_path / "straight")
+    assert "threshold for unknown people set on 4" in said
+    with pytest.raises(StoppedError):
+        train_on_rendered(tmp_path / "stopped", stop_at=5)
+    train_on_rendered(tmp_path / "stopped", workers=1, without=["flaws", "hats"])
+    for name in ("best", "last"):
+        straight, stopped = (tmp_path / run / name / "model.safetensors" for run in ("straight", "stopped"))
+        assert straight.read_bytes() == stopped.read_bytes(), name
+    assert "finished" in train_on_rendered(tmp_path / "straight", workers=2)
+    # A run of a version that knew nothing of a further option is the same run.
+    config = tmp_path / "straight" / "config.yaml"
+    config.write_text("".join(line for line in config.read_text().splitlines(True) if not line.startswith("redrawn")))
+    assert "finished" in train_on_rendered(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_only_fresh_training_people_are_rendered_again_and_again(fresh: bool) -> None:
+    source = RenderedSource(
+        identities=2,
+        images=2,
+        held_out=0.1,
+        fresh=fresh,
+        rendering=Rendering(),
+        seed=5,
+        workers=0,
+        progress=no_progress,
+    )
+    assert len(source.records.select(split="validation").identities()) == 4
+    faces = {
+        split: source.dataset(
+            split, size=16, attributes=["Male", "Smiling"], identities=(), augment=None, progress=no_progress
+        )
+        for split in ("train", "validation")
+    }
+    assert faces["validation"].in_memory
+    assert not np.isnan(faces["validation"].records.labels(["Smiling"])).any()
+    assert faces["train"].in_memory != fresh
+    first, second = (faces["train"][epoch, 1]["image"] for epoch in (0, 1))
+    assert bool((first == second).all()) != fresh
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"root": Path("x")}, "--root"),
+        ({"aligned": True}, "--aligned"),
+        ({"layout": "folder", "identities": None, "images": None}, "--root"),
+        ({"layout": "folder", "root": Path("x"), "identities": 4, "images": None}, "--identities"),
+        ({"layout": "lfw", "root": Path("x")}, "celeba, folder, synth"),
+        ({"identities": 0}, "identities"),
+        ({"held_out": 1.0}, "held_out"),
+        ({"without": "hats,noses"}, "noses"),
+        ({"label_noise": "much"}, "much"),
+        ({"predicted": ["Attractive"], "fused": ["Attractive"]}, "Attractive"),
+    ],
+)
+def test_options_that_do_not_fit(tmp_path: Path, options: dict[str, object], word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        train_on_rendered(tmp_path / "run", **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()

@@ -1,129 +1,28 @@
 """The Dataset that training and validation read: aligned faces with their labels."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import data
 
 from kronface.data.augment import Augment
+from kronface.data.reading import BadImage, FaceReader, FileReader, Reading, load_faces, too_many
 from kronface.data.records import Records
-from kronface.errors import DataError, FaceNotFoundError, ImageError
-from kronface.faces.align import align, resize
-from kronface.faces.detect import Detector, largest_face, single_face
-from kronface.faces.image import Image, read_image
+from kronface.errors import DataError
+from kronface.faces.detect import Detector
 from kronface.files import Progress, no_progress
 
 CACHE_BYTES = 2 << 30
 """Aligned faces up to this many bytes are kept in memory."""
 
-
-@dataclass(frozen=True)
-class BadImage:
-    """A picture that could not be used, and why."""
-
-    path: str
-    reason: str
-    face_missing: bool = False
-    """The picture is readable, but the detector finds no face on it, or not the one that was expected."""
-
-
-class FaceReader:
-    """Reads the aligned faces of some records, by row.
-
-    It keeps paths and landmarks as plain arrays: polars' threads do not survive the fork that makes a loader's worker.
-
-    Args:
-        records: the images.
-        size: side of the aligned face in pixels.
-        detector: for pictures without landmarks; it takes the largest face.
-        detect: use the detector even where landmarks are known.
-        single: refuse pictures with a second face of like size: nobody knows whose picture they are.
-    """
-
-    def __init__(
-        self,
-        records: Records,
-        *,
-        size: int,
-        detector: Detector | None = None,
-        detect: bool = False,
-        single: bool = False,
-    ) -> None:
-        self.size = size
-        self._single = single
-        self._root = records.root
-        self._paths = records.table["path"].to_list()
-        self._aligned = records.table["aligned"].to_numpy()
-        self._detector = detector
-        self._landmarks = records.landmarks()
-        self._known = np.isfinite(self._landmarks[:, 0, 0])
-        if detect:
-            self._known[:] = False
-
-    def __call__(self, row: int) -> Image:
-        """One aligned face: (size, size, 3) uint8 RGB.
-
-        Pictures that are crops at the reference points already are only scaled.
-
-        Raises:
-            FaceNotFoundError: the detector sees no face, or several where one is expected.
-            ImageError: the picture cannot be read, or needs a detector and none is given.
-        """
-        path = self._root / self._paths[row]
-        image = read_image(path)
-        if self._aligned[row]:
-            return resize(image, self.size)
-        if self._known[row]:
-            return align(image, self._landmarks[row], self.size)
-        if self._detector is None:
-            raise ImageError(f"{path} has no landmarks: a detector is needed to align it")
-        if self._single:
-            return align(image, single_face(image, self._detector, str(path)).landmarks, self.size)
-        face = largest_face(image, self._detector)
-        if face is None:
-            raise FaceNotFoundError(f"{path} shows no face that the detector finds")
-        return align(image, face.landmarks, self.size)
-
-
-def load_faces(
-    records: Records,
-    *,
-    size: int,
-    detector: Detector | None = None,
-    detect: bool = False,
-    single: bool = False,
-    max_bad_share: float = 0.01,
-    stage: str = "reading faces",
-    progress: Progress = no_progress,
-) -> Iterator[tuple[int, Image | None, BadImage | None]]:
-    """Goes through all rows in their order and yields (row, face, None), or (row, None, what is wrong).
-
-    Pictures on which no face is found come with the reason and do not count as bad: what they mean is the caller's
-    to say. Unreadable ones count.
-
-    Raises:
-        DataError: more than `max_bad_share` of the pictures are unreadable.
-    """
-    bad: list[BadImage] = []
-    allowed = max_bad_share * len(records)
-    reader = FaceReader(records, size=size, detector=detector, detect=detect, single=single)
-    progress(stage, 0, len(records))
-    for row, path in enumerate(records.table["path"].to_list()):
-        try:
-            yield row, reader(row), None
-        except FaceNotFoundError as error:
-            yield row, None, BadImage(path, str(error), face_missing=True)
-        except ImageError as error:
-            bad.append(BadImage(path, str(error)))
-            if len(bad) > allowed:
-                raise DataError(_too_many(records, len(bad), max_bad_share, bad[0])) from error
-            yield row, None, bad[-1]
-        progress(stage, row + 1, len(records))
+Key = int | tuple[int, int]
+"""An image's index, or (epoch, index)."""
 
 
 class FaceDataset(data.Dataset[dict[str, Tensor]]):
@@ -139,9 +38,10 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
         seed: of the augmentation, which also depends on epoch and image, and on nothing else.
         faces: (n, size, size, 3) uint8, the aligned faces where they are in memory already.
         bad: pictures that were left out of the records because they cannot be used.
+        reader: where the faces come from; the records' files by default.
 
     Each item is a dict: image (size, size, 3) uint8 RGB, identity int64, attributes (T,) float32 with NaN for missing
-    labels, index int64.
+    labels, index int64. It is asked for by an image's index, which means epoch 0, or by (epoch, index).
     """
 
     def __init__(
@@ -156,15 +56,17 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
         seed: int = 0,
         faces: NDArray[np.uint8] | None = None,
         bad: Sequence[BadImage] = (),
+        reader: FaceReader | None = None,
     ) -> None:
         self.records = records
         self.size = size
+        self.attributes = tuple(attributes)
+        self.identities = tuple(identities)
         self.augment = augment
         self.seed = seed
         self.bad = tuple(bad)
-        self._epoch = 0
         self._faces = faces
-        self._read = FaceReader(records, size=size, detector=detector)
+        self._read = reader or FileReader(records, size=size, detector=detector)
         self._threads_set = False
         self._labels = torch.from_numpy(records.labels(attributes))
         numbers = {name: number for number, name in enumerate(identities)}
@@ -185,12 +87,12 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
         name: str = "",
         progress: Progress = no_progress,
     ) -> "FaceDataset":
-        """Reads every picture once, leaves the unusable ones out, and keeps the faces in memory if they fit.
+        """Reads every picture's file once, leaves the unusable ones out, and keeps the faces in memory if they fit.
 
         Raises:
             DataError: more than `max_bad_share` of the pictures are unusable.
         """
-        fits = len(records) * size * size * 3 <= CACHE_BYTES
+        fits = _fits(records, size)
         faces = np.zeros((len(records) if fits else 0, size, size, 3), np.uint8)
         good = np.ones(len(records), np.bool_)
         bad: list[BadImage] = []
@@ -204,7 +106,7 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
             elif fits and face is not None:
                 faces[row] = face
         if len(bad) > max_bad_share * len(records):
-            raise DataError(_too_many(records, len(bad), max_bad_share, bad[0]))
+            raise DataError(too_many(records, len(bad), max_bad_share, bad[0]))
         return cls(
             records.keep(good),
             size=size,
@@ -217,36 +119,84 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
             bad=bad,
         )
 
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch on which the augmentation depends."""
-        self._epoch = epoch
+    def kept(
+        self, *, workers: int = 0, stage: str = "reading faces", progress: Progress = no_progress
+    ) -> "FaceDataset":
+        """The faces of epoch 0, in memory if they fit, and the labels that came with them in the records.
+
+        Args:
+            workers: processes that read; 0 reads in this one.
+            stage: what the progress is called.
+            progress: called as faces are read.
+        """
+        if not _fits(self.records, self.size):
+            return self
+        names = [name for name in self.attributes if name in self.records.attributes]
+        plain = FaceDataset(self.records, size=self.size, attributes=names, reader=self._read, faces=self._faces)
+        faces = np.zeros((len(self), self.size, self.size, 3), np.uint8)
+        labels = np.full((len(self), len(names)), np.nan, np.float32)
+        progress(stage, 0, len(self))
+        for batch in data.DataLoader(
+            plain, 16, num_workers=workers, multiprocessing_context=plain.start_method(workers)
+        ):
+            rows = batch["index"].numpy()
+            faces[rows], labels[rows] = batch["image"].numpy(), batch["attributes"].numpy()
+            progress(stage, int(rows[-1]) + 1, len(self))
+        columns = [
+            pl.Series(name, labels[:, number], strict=True).fill_nan(None).cast(pl.Int8)
+            for number, name in enumerate(names)
+        ]
+        return FaceDataset(
+            replace(self.records, table=self.records.table.with_columns(columns)),
+            size=self.size,
+            attributes=self.attributes,
+            identities=self.identities,
+            augment=self.augment,
+            seed=self.seed,
+            faces=faces,
+            bad=self.bad,
+        )
+
+    @property
+    def in_memory(self) -> bool:
+        """Nothing has to be read: processes to read side by side would be of no use."""
+        return self._faces is not None
+
+    def start_method(self, workers: int) -> str | None:
+        """How a DataLoader's processes must be started; None where the system's way will do, or there are none."""
+        return None if workers == 0 or self.in_memory else self._read.start_method
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.records)
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
+    def __getitem__(self, key: Key) -> dict[str, Tensor]:
         """The item of one image.
 
         Raises:
             ImageError: the picture cannot be used.
         """
+        epoch, index = key if isinstance(key, tuple) else (0, key)
         if not self._threads_set and data.get_worker_info() is not None:
             cv2.setNumThreads(0)  # as many workers as there are processors would each start as many threads
             self._threads_set = True
-        face = self._faces[index] if self._faces is not None else self._read(index)
+        reading = Reading(self._faces[index]) if self._faces is not None else self._read(index, epoch)
+        face = reading.face
         if self.augment is not None:
-            face = self.augment(face, np.random.default_rng([self.seed, self._epoch, index]))
+            face = self.augment(face, np.random.default_rng([self.seed, epoch, index]))
+        labels = self._labels[index]
+        if reading.labels:
+            labels = labels.clone()
+            for place, name in enumerate(self.attributes):
+                if name in reading.labels:
+                    labels[place] = reading.labels[name]
         return {
             "image": torch.from_numpy(np.ascontiguousarray(face)),
             "identity": self._identities[index],
-            "attributes": self._labels[index],
+            "attributes": labels,
             "index": torch.tensor(index),
         }
 
 
-def _too_many(records: Records, count: int, max_bad_share: float, first: BadImage) -> str:
-    return (
-        f"{records.root}: {count} of {len(records)} pictures or more are unusable, over {max_bad_share:.1%} "
-        f"(--max-bad-share); the first: {first.reason}"
-    )
+def _fits(records: Records, size: int) -> bool:
+    return len(records) * size * size * 3 <= CACHE_BYTES

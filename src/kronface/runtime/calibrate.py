@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from kronface.data.reading import FaceReader
 from kronface.data.records import Records
 from kronface.errors import CheckpointError, DataError
 from kronface.evaluation.open_set import Calibration, calibrate
@@ -17,11 +18,18 @@ FPIR = 0.05
 
 
 def calibrate_checkpoint(
-    folder: Path, records: Records, *, fpir: float = FPIR, device: str = "auto", progress: Progress = no_progress
+    folder: Path,
+    records: Records,
+    *,
+    reader: FaceReader | None = None,
+    fpir: float = FPIR,
+    device: str = "auto",
+    progress: Progress = no_progress,
 ) -> str:
     """Measures thresholds on `records`, people whom training never saw, and writes `calibration.json`.
 
-    Faces are found by the detector, even where landmarks are known: that is how photographs will come.
+    Faces are found by the detector, even where landmarks are known: that is how photographs will come. A `reader`,
+    where the faces do not come from files, should do the same.
 
     Returns:
         A sentence for the user.
@@ -31,7 +39,13 @@ def calibrate_checkpoint(
     """
     embedder = NetworkEmbedder.from_pretrained(folder, device=device)
     found = extract(
-        records, embedder, detector=YuFaceDetector(), detect=True, stage="setting the threshold", progress=progress
+        records,
+        embedder,
+        detector=YuFaceDetector(),
+        detect=True,
+        reader=reader,
+        stage="setting the threshold",
+        progress=progress,
     )
     if found.embeddings is None:
         return f"{folder}: no threshold, since this network has no identity branch"

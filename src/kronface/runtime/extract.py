@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kronface.data.dataset import BadImage, load_faces
+from kronface.data.reading import BadImage, FaceReader, load_faces
 from kronface.data.records import Records
 from kronface.faces.detect import Detector
 from kronface.files import Progress, no_progress
@@ -35,6 +35,7 @@ def extract(
     detector: Detector | None = None,
     detect: bool = False,
     single: bool = False,
+    reader: FaceReader | None = None,
     batch_size: int = 64,
     max_bad_share: float = 0.01,
     stage: str = "embedding faces",
@@ -48,6 +49,7 @@ def extract(
         detector: for pictures without known landmarks.
         detect: find the landmarks even where they are known, as it will be with photographs.
         single: refuse pictures with a second face of like size; they count as pictures without a face.
+        reader: where the faces come from, if not from the records' files; detector, detect and single are then its own.
         batch_size: faces per pass.
         max_bad_share: share of unreadable pictures above which it stops.
         stage: what the progress is called.
@@ -84,6 +86,7 @@ def extract(
         detector=detector,
         detect=detect,
         single=single,
+        reader=reader,
         max_bad_share=max_bad_share,
         stage=stage,
         progress=progress,

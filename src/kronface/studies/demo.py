@@ -79,8 +79,8 @@ def run_demo(
             progress(f"{arm} {stage}", done, total)
 
         train(
-            root,
-            out / arm,
+            root=root,
+            out=out / arm,
             arm=arm,
             variant="vgg19-quarter",
             size=64,

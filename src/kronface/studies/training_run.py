@@ -1,30 +1,34 @@
-"""One training run from a folder of pictures to a checkpoint: what `kronface train` does."""
+"""One training run from pictures to a checkpoint: what `kronface train` does."""
 
-from dataclasses import replace
+import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kronface.data.attributes import FUSED, PREDICTED
 from kronface.errors import CheckpointError, ConfigError
 from kronface.files import Progress, no_progress, write_text
 
-if TYPE_CHECKING:
-    from kronface.data.records import Records
-
 CONFIG = "config.yaml"
 
-LEAST_HELD_OUT = 4
-"""People that a threshold needs."""
+IDENTITIES, IMAGES = 400, 8
+"""Rendered people, and pictures of each, where nothing else is asked for."""
 
 
 def train(
-    root: Path,
-    out: Path,
     *,
+    out: Path,
+    root: Path | None = None,
     layout: str = "celeba",
     official: bool = False,
     aligned: bool = False,
     held_out: float = 0.1,
+    identities: int | None = None,
+    images: int | None = None,
+    fresh: bool = True,
+    max_yaw_rad: float = 1.309,
+    redrawn: bool = False,
+    without: list[str] | str = [],  # noqa: B006
+    label_noise: str = "none",
     arm: str = "joint",
     variant: str = "vgg19",
     predicted: list[str] = list(PREDICTED),  # noqa: B006 - the command line shows it as the default
@@ -50,20 +54,30 @@ def train(
     licence: str = "not stated",
     progress: Progress = no_progress,
 ) -> str:
-    """Trains one arm of the network on a data set; the same command goes on where an ended run was.
+    """Trains one arm of the network; the same command goes on where an ended run was.
+
+    The faces come from a data set, or from people who are rendered meanwhile, without files (`--layout synth`).
 
     The split `train` is trained on; people of the split `validation`, where there are any, choose the best epoch and
     set the threshold for unknown people. Leaves in `out`: `best/` and `last/` (checkpoints), `metrics.csv`,
     `config.yaml` (every option, for `--config`), and `last.ckpt` (to resume from).
 
     Args:
-        root: the data set's folder.
         out: the run's folder.
-        layout: how the data set lies on disk: celeba or folder.
+        root: the data set's folder; synth has none.
+        layout: how the data set lies on disk: celeba or folder; or synth, people who are rendered without files.
         official: require the official set's counts.
         aligned: the pictures of a folder layout are crops at the reference points already.
         held_out: share of the people of a folder layout, which has no splits, that are kept from training for the
-            best epoch and the threshold; with fewer than four such people, all are trained on.
+            best epoch and the threshold; with fewer than four such people, all are trained on. For synth, so many
+            further people.
+        identities: people to train on (synth); 400 by default.
+        images: pictures of each, in each epoch (synth); 8 by default.
+        fresh: show other pictures of the same people in every epoch (synth); otherwise always the same.
+        max_yaw_rad: largest turn of the head to either side, in radians (synth).
+        redrawn: draw hair, spectacles, clothes and background anew in every picture (synth).
+        without: what is left out, as hats,flaws or "[hats, flaws]" (synth); names as in kronface synth write.
+        label_noise: of the identity attributes: none, flips or appearance (synth).
         arm: identity-only, attributes-only or joint.
         variant: vgg19, vgg19-half or vgg19-quarter.
         predicted: attributes that the attribute branch predicts.
@@ -82,10 +96,10 @@ def train(
         augment: of the training images: none, mild (flips and small shifts; for short runs) or full (also turns,
             scale, light and colour).
         checkpoint_steps: steps between checkpoints where an epoch is longer.
-        seed: of weights, order and augmentation.
+        seed: of weights, order and augmentation, and of the rendered people.
         device: auto, cpu, cuda or cuda:N.
         precision: auto, fp32 or bf16.
-        workers: processes that load images; 0 loads them in this one.
+        workers: processes that load or render images; 0 does it in this one.
         max_bad_share: share of unusable images above which the run stops.
         licence: what the model card says of the weights' licence.
         progress: called as the work goes on.
@@ -96,40 +110,63 @@ def train(
     Raises:
         KronfaceError: what is wrong with the data, the options or the folder, in one line.
     """
-    settings = {name: value for name, value in locals().items() if name != "progress"}
+    from kronface.synth.settings import Rendering, ingredients
+
+    left_out = ingredients(without)
+    settings = {name: value for name, value in locals().items() if name in inspect.signature(train).parameters}
+    settings = {name: value for name, value in settings.items() if name != "progress"} | {"without": list(left_out)}
     if _is_finished(out, settings):
         return f"{out} holds this run, finished: choose another --out to repeat it"
 
     from kronface.data.augment import augmentation
-    from kronface.data.dataset import FaceDataset
-    from kronface.data.sources import read_source
-    from kronface.faces.detect import YuFaceDetector
     from kronface.hardware import resolve_device, resolve_precision
     from kronface.network.checkpoint import ModelCard
     from kronface.network.imagenet import load_imagenet
     from kronface.network.variants import build
     from kronface.runtime.calibrate import calibrate_checkpoint
+    from kronface.studies.training_source import SYNTH, FileSource, RenderedSource, TrainingSource
     from kronface.training.fit import fit
 
     resolve_precision(precision, resolve_device(device))
     augmentation(augment)
-    records = read_source(layout, root, official=official, aligned=aligned)
+    _check_layout(layout, root=root, identities=identities, images=images, official=official, aligned=aligned)
+    source: TrainingSource
+    if layout == SYNTH:
+        source = RenderedSource(
+            identities=IDENTITIES if identities is None else identities,
+            images=IMAGES if images is None else images,
+            held_out=held_out,
+            fresh=fresh,
+            rendering=Rendering(max_yaw_rad=max_yaw_rad, redrawn=redrawn, without=left_out, label_noise=label_noise),
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+    else:
+        source = FileSource(
+            _required(root),
+            layout=layout,
+            official=official,
+            aligned=aligned,
+            held_out=held_out,
+            seed=seed,
+            max_bad_share=max_bad_share,
+        )
+    records = source.records
     unknown = [name for name in predicted if name not in records.attributes]
     if arm != "identity-only" and unknown:
         known = ", ".join(records.attributes) or "none"
-        raise ConfigError(f"{root} has no labels of the attribute {unknown[0]}: it has {known}")
-    if layout == "folder":
-        records = _hold_out(records, held_out, seed)
+        raise ConfigError(f"{root or layout} has no labels of the attribute {unknown[0]}: it has {known}")
     splits = {name: records.select(split=name) for name in ("train", "validation")}
     if len(splits["train"]) == 0:
         raise ConfigError(f"{root} has no training images: check its partition file")
-    identities = splits["train"].identities()
+    people = splits["train"].identities()
     network = build(
         variant=variant,
         arm=arm,
         predicted=predicted,
         fused=fused,
-        identities=len(identities),
+        identities=len(people),
         fusion=fusion,
         batch_norm=batch_norm,
         logits_per_attribute=logits_per_attribute,
@@ -141,24 +178,19 @@ def train(
         load_imagenet(network, imagenet)
     write_text(out / CONFIG, _as_yaml(settings))
 
-    detector = YuFaceDetector()
-    datasets = {}
-    for name, part in splits.items():
-        if len(part) == 0:
-            continue
-        datasets[name] = FaceDataset.screened(
-            part,
+    datasets = {
+        name: source.dataset(
+            name,
             size=size,
             attributes=network.predicted,
-            identities=identities if name == "train" else (),
-            detector=detector,
+            identities=people if name == "train" else (),
             augment=augmentation(augment) if name == "train" else None,
-            seed=seed,
-            max_bad_share=max_bad_share,
-            name=name,
             progress=progress,
         )
-    described = f"{records.name}: {len(identities)} identities, {len(datasets['train'])} images of {root.name}"
+        for name, part in splits.items()
+        if len(part)
+    }
+    described = f"{records.name}: {len(people)} identities, {len(datasets['train'])} images of {source.name}"
     history = fit(
         network,
         train=datasets["train"],
@@ -180,24 +212,37 @@ def train(
     bad = {name: len(dataset.bad) for name, dataset in datasets.items() if dataset.bad}
     remarks = [f"{count} unusable images of {name} were left out" for name, count in bad.items()]
     if "validation" in splits and len(splits["validation"]) and arm != "attributes-only":
+        reader = source.found_faces("validation", size=size)
         for name in ("best", "last"):
-            remarks.append(calibrate_checkpoint(out / name, splits["validation"], device=device, progress=progress))
+            calibrated = calibrate_checkpoint(
+                out / name, splits["validation"], reader=reader, device=device, progress=progress
+            )
+            remarks.append(calibrated)
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in history[-1].items())
     return "\n".join([f"trained: {figures}", *remarks, f"checkpoints: {out / 'best'} and {out / 'last'}"])
 
 
-def _hold_out(records: "Records", share: float, seed: int) -> "Records":
-    """Splits people, never pictures of one person: a share of them, at least four, for validation."""
-    import numpy as np
-    import polars as pl
+def _check_layout(layout: str, *, root: Path | None, official: bool, aligned: bool, **rendered: int | None) -> None:
+    """Refuses options that do not go together."""
+    from kronface.data.sources import LAYOUTS
+    from kronface.studies.training_source import SYNTH
 
-    if not 0 <= share < 1:
-        raise ConfigError(f"held_out is {share}: it is a share of the people, at least 0 and below 1")
-    people = records.identities()
-    count = round(share * len(people))
-    kept = np.random.default_rng([seed, 13]).choice(people, count if count >= LEAST_HELD_OUT else 0, replace=False)
-    split = pl.when(pl.col("identity").is_in(kept.tolist())).then(pl.lit("validation")).otherwise(pl.lit("train"))
-    return replace(records, table=records.table.with_columns(split.alias("split")))
+    if layout == SYNTH:
+        given = [name for name, value in (("root", root), ("official", official), ("aligned", aligned)) if value]
+        if given:
+            raise ConfigError(f"--{given[0]} belongs to data sets on disk: the layout {SYNTH} has no files")
+        return
+    if layout not in LAYOUTS:
+        raise ConfigError(f"unknown layout '{layout}': choose one of {', '.join([*LAYOUTS, SYNTH])}")
+    given = [name for name, value in rendered.items() if value is not None]
+    if given:
+        raise ConfigError(f"--{given[0]} belongs to the layout {SYNTH}: {layout} has its own")
+
+
+def _required(root: Path | None) -> Path:
+    if root is None:
+        raise ConfigError("no data set is given: name its folder with --root, or choose --layout synth")
+    return root
 
 
 def _is_finished(out: Path, settings: dict[str, Any]) -> bool:
@@ -214,10 +259,12 @@ def _is_finished(out: Path, settings: dict[str, Any]) -> bool:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: choose another --out, or delete {out}") from error
     plain = yaml.safe_load(_as_yaml(settings))
+    # What a run of an older version could not be asked for, it did as is the default.
+    defaults = {name: parameter.default for name, parameter in inspect.signature(train).parameters.items()}
     free = ("out", "workers", "device", "progress")
     for name in plain:
-        if name not in free and (not isinstance(stored, dict) or stored.get(name) != plain[name]):
-            was = stored.get(name) if isinstance(stored, dict) else None
+        was = stored.get(name, defaults[name]) if isinstance(stored, dict) else None
+        if name not in free and was != plain[name]:
             raise ConfigError(
                 f"{out} holds a run with other options ({name} was {was}, now {plain[name]}): choose another --out"
             )

@@ -237,9 +237,9 @@ def circumstances(head: Head, scenes: Sequence[Scene]) -> Measured:
         "turn": np.abs([scene.yaw for scene in scenes]) / 0.3,
         "side": np.abs(light[:, 0]) / 0.25,
         "above": light[:, 1] / 0.25,
-        "bright": np.log([scene.exposure for scene in scenes]) / 0.3,
-        "blur": np.array([scene.blur for scene in scenes]) / 0.4,
-        "grain": np.array([scene.grain for scene in scenes]) / 0.01,
+        "bright": np.log([scene.flaws.exposure for scene in scenes]) / 0.3,
+        "blur": np.array([scene.flaws.blur for scene in scenes]) / 0.4,
+        "grain": np.array([scene.flaws.grain for scene in scenes]) / 0.01,
     }
     return {name: np.clip(value, -3, 3) for name, value in values.items()}
 

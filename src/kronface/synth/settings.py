@@ -1,5 +1,6 @@
 """What a set of rendered pictures is drawn from, besides the people themselves: everything can be switched off."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kronface.errors import ConfigError
@@ -67,3 +68,9 @@ class Rendering:
     def has(self, ingredient: str) -> bool:
         """Whether an ingredient is drawn."""
         return ingredient not in self.without
+
+
+def ingredients(words: Sequence[str] | str) -> tuple[str, ...]:
+    """What is left out, as a user writes it: names in a list, or in one text with commas; sorted, each once."""
+    listed = words.split(",") if isinstance(words, str) else words
+    return tuple(sorted({word.strip() for word in listed} - {""}))

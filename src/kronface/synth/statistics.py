@@ -12,11 +12,11 @@ from kronface.data.attributes import CELEBA, PREDICTED
 from kronface.errors import ConfigError
 from kronface.files import Progress, no_progress
 from kronface.synth.appearance import draw_appearance
+from kronface.synth.attributes import known_attributes
 from kronface.synth.head import Head, load_head
 from kronface.synth.identity import draw_identity
 from kronface.synth.labels import BASE_RATES, CHUNK, attributes_many
 from kronface.synth.person import Person
-from kronface.synth.picture import known_attributes
 from kronface.synth.scene import draw_scene
 from kronface.synth.settings import Rendering
 from kronface.synth.styling import draw_habits

@@ -2,10 +2,10 @@
 
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from kronface.data.dataset import FaceDataset
-from kronface.data.sampling import epoch_order
+from kronface.data.sampling import RoundBatches
 
 
 class TrainingData(LightningDataModule):
@@ -32,6 +32,8 @@ class TrainingData(LightningDataModule):
         self.workers = workers
         self.steps_per_epoch = len(dataset) // batch_size
         self.steps_per_round = min(steps_per_round, self.steps_per_epoch)
+        self._batches = RoundBatches(len(dataset), batch_size=batch_size, seed=seed)
+        self._loader: DataLoader[dict[str, Tensor]] | None = None
 
     @property
     def rounds_per_epoch(self) -> int:
@@ -43,12 +45,14 @@ class TrainingData(LightningDataModule):
         step = 0 if self.trainer is None else self.trainer.global_step
         epoch, start = divmod(step, self.steps_per_epoch)
         stop = min(start + self.steps_per_round, self.steps_per_epoch)
-        self.dataset.set_epoch(epoch)
-        order = epoch_order(len(self.dataset), seed=self.seed, epoch=epoch)
-        order = order[start * self.batch_size : stop * self.batch_size]
-        return DataLoader(
-            Subset(self.dataset, order.tolist()),
-            batch_size=self.batch_size,
-            num_workers=self.workers,
-            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
-        )
+        self._batches.choose(epoch, start, stop)
+        if self._loader is None:
+            self._loader = DataLoader(
+                self.dataset,
+                batch_sampler=self._batches,
+                num_workers=self.workers,
+                persistent_workers=self.workers > 0,  # those that are spawned take seconds to start
+                pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+                multiprocessing_context=self.dataset.start_method(self.workers),
+            )
+        return self._loader

@@ -17,7 +17,8 @@ def predict(
 
     The network is put into eval mode for this, and back into the mode it was in.
     """
-    loader = DataLoader(dataset, batch_size=batch_size, num_workers=workers)
+    workers = 0 if dataset.in_memory else workers
+    loader = DataLoader(dataset, batch_size, num_workers=workers, multiprocessing_context=dataset.start_method(workers))
     was_training = network.training
     network.eval()
     embeddings: list[np.ndarray] = []

@@ -31,6 +31,13 @@ def test_junk_is_passed_over(write_people: WritePeople) -> None:
     assert folder(root).table["path"].to_list() == ["ann/000.png", "ann/001.png", "bob/000.png"]
 
 
+def test_masks_of_rendered_people_are_nobodys_pictures(write_people: WritePeople) -> None:
+    root = write_people({"ann": 1, "masks/ann": 1, "masks/bob": 1})
+    assert folder(root).identities() == ["ann", "masks/ann", "masks/bob"]
+    (root / "truth.csv").touch()
+    assert folder(root).identities() == ["ann"]
+
+
 def test_suffixes_of_any_case(write_people: WritePeople) -> None:
     root = write_people({"ann": 1})
     for name in ("a.JPG", "b.Jpeg", "c.PNG", "d.bmp", "e.WebP", "f.TIF", "g.tiff"):

@@ -12,6 +12,9 @@ from kronface.faces.image import SUFFIXES
 JUNK = frozenset({"@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
 """Folders that operating systems leave behind; some hold thumbnails."""
 
+RENDERED, MASKS = "truth.csv", "masks"
+"""Where the first lies in the root, the second holds the masks of rendered pictures, not people."""
+
 LAYOUT = "make one folder per person, with that person's pictures in it"
 
 
@@ -35,7 +38,10 @@ def folder(root: Path, *, aligned: bool = False) -> Records:
     rows: list[tuple[str, str]] = []
     empty: list[str] = []
     loose = 0
+    rendered = (root / RENDERED).is_file()
     for name, is_folder in _entries(root):
+        if rendered and name == MASKS:
+            continue
         if not is_folder:
             loose += _is_picture(name)
             continue

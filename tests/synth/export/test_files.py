@@ -15,8 +15,10 @@ from kronface.data.attributes import CELEBA, PREDICTED
 from kronface.data.sources.celeba import celeba
 from kronface.errors import DataError
 from kronface.faces.image import read_image
-from kronface.synth.export import MANIFEST, write_celeba, write_folder
+from kronface.synth.export import write_celeba, write_folder
+from kronface.synth.export.writing import MANIFEST
 from kronface.synth.picture import take_picture
+from tests.synth.export.test_layouts import read_truth
 
 
 def files(root: Path) -> dict[str, str]:
@@ -38,13 +40,9 @@ def test_people_do_not_depend_on_counts_or_layout(folder_people: Path, celeba_pe
     for person in (1, 2):
         name = f"person-{person:05d}/0001.jpg"
         assert (tmp_path / "fewer" / name).read_bytes() == (folder_people / name).read_bytes()
-    rows = (folder_people / "labels.csv").read_text().splitlines()
-    header = rows[0].split(",")
     table = celeba(celeba_people).table
-    for row in rows[1:]:
-        values = dict(zip(header, row.split(","), strict=True))
-        number = int(values["path"][7:12])
-        same = table.filter(table["identity"].cast(int) == number)
+    for values in read_truth(folder_people):
+        same = table.filter(table["identity"] == values["identity"].zfill(5))
         assert len(same) == 4
         for name in PREDICTED:
             assert int(values[name]) == same[name][0]
@@ -120,7 +118,7 @@ def test_a_killed_run_leaves_no_process_and_goes_on(tmp_path: Path) -> None:
     while _lives(process.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _lives(process.pid)  # the workers end by themselves
-    assert not (out / "labels.csv").exists()
+    assert not (out / "truth.csv").exists()
     arguments = json.loads((out / MANIFEST).read_text())
     assert arguments["identities"] == 30
     write_folder(out, identities=30, images=2, seed=5, aligned=True, workers=2)

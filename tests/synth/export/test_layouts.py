@@ -1,5 +1,6 @@
 """The official layout byte by byte, determinism, resumption, and what is refused."""
 
+import csv
 import hashlib
 import json
 from pathlib import Path
@@ -15,6 +16,16 @@ from kronface.faces.align import REFERENCE_POINTS
 from kronface.faces.detect import YuFaceDetector
 from kronface.faces.image import read_image
 from kronface.synth.export import write_celeba, write_folder
+
+
+def read_truth(root: Path) -> list[dict[str, str]]:
+    with (root / "truth.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def five_points(row: dict[str, str]) -> np.ndarray:
+    names = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
+    return np.array([[float(row[f"{name}_{axis}"]) for axis in "xy"] for name in names])
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -83,7 +94,7 @@ def test_an_interrupted_call_goes_on_and_other_arguments_are_refused(tmp_path: P
     write_folder(straight, identities=3, images=2, seed=9, aligned=True, workers=1)
     with pytest.raises(StoppedError):
         write_folder(broken, identities=3, images=2, seed=9, aligned=True, workers=1, progress=stop)
-    assert not (broken / "labels.csv").exists()
+    assert not (broken / "truth.csv").exists()
     with pytest.raises(DataError, match="other arguments"):
         write_folder(broken, identities=4, images=2, seed=9, aligned=True, workers=1)
     first = broken / "person-00001" / "0001.jpg"
@@ -117,8 +128,7 @@ def test_impossible_numbers(tmp_path: Path, numbers: dict[str, int]) -> None:
 def test_the_detector_finds_rendered_faces_where_the_labels_say(folder_people: Path) -> None:
     records = folder(folder_people)
     assert len(records.identities()) == 6
-    lines = (folder_people / "labels.csv").read_text().splitlines()
-    exact = {line.split(",")[0]: np.array(line.split(",")[1:11], float).reshape(5, 2) for line in lines[1:]}
+    exact = {row["path"]: five_points(row) for row in read_truth(folder_people)}
     detector = YuFaceDetector()
     errors = []
     for path in records.table["path"]:
@@ -130,8 +140,7 @@ def test_the_detector_finds_rendered_faces_where_the_labels_say(folder_people: P
 
 def test_aligned_crops_have_their_landmarks_at_the_reference_points(tmp_path: Path) -> None:
     write_folder(tmp_path / "crops", identities=2, images=3, seed=5, aligned=True, workers=1)
-    lines = (tmp_path / "crops" / "labels.csv").read_text().splitlines()
-    points = np.array([line.split(",")[1:11] for line in lines[1:]], float).reshape(-1, 5, 2)
+    points = np.stack([five_points(row) for row in read_truth(tmp_path / "crops")])
     assert read_image(tmp_path / "crops" / "person-00001" / "0001.jpg").shape == (112, 112, 3)
     # The five points of a turned head cannot all lie there: their mean does, exactly.
     np.testing.assert_allclose(points.mean(1), np.tile(REFERENCE_POINTS.mean(0), (6, 1)), atol=0.01)
