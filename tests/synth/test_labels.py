@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kronface.synth.head import Head
-from kronface.synth.identity import draw_identity, neutral_positions
+from kronface.synth.identity import PRIOR_MALE, draw_identity, neutral_positions
 from kronface.synth.labels import (
     BASE_RATES,
     THRESHOLDS,
@@ -72,3 +72,11 @@ def test_a_turn_changes_what_is_seen_but_not_the_face(head: Head) -> None:
             assert turned[name][0] == pytest.approx(values[0], abs=0.06 if any(angles) else 1e-6), name
     away = measure_shape(transform(points, rotation(1.2, 0.0, 0.0))[None])
     assert np.isfinite(list(away.values())).all()
+
+
+def test_a_draw_has_celebas_base_rates(head: Head) -> None:
+    people = 2000
+    drawn = attributes_many(head, [draw_identity(head, number, 77) for number in range(people)])
+    for name, rate in {**BASE_RATES, "Male": PRIOR_MALE}.items():
+        margin = 3.29 * np.sqrt(rate * (1 - rate) / people)  # 99.9 % each: eleven are looked at
+        assert abs(drawn[name].mean() - rate) < margin, name

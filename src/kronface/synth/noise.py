@@ -97,17 +97,17 @@ class Judge:
 
 JUDGES: Mapping[str, Judge] = MappingProxyType(
     {
-        "Narrow_Eyes": Judge(0.07093, 0.08327, -0.13009),
-        "Big_Nose": Judge(0.07040, 0.04033, 0.95191),
-        "Pointy_Nose": Judge(0.03835, 0.07426, -0.08824),
-        "Chubby": Judge(0.05940, 0.16425, 0.74208),
-        "Double_Chin": Judge(1.00000, 0.25416, 1.27591),
-        "High_Cheekbones": Judge(0.06189, 0.01944, 0.19299),
-        "Male": Judge(1.00000, 0.16157, 0.57698),
-        "Bald": Judge(1.00000, 0.12976, 1.06709),
-        "Big_Lips": Judge(0.03747, 0.01160, 0.20269),
-        "Oval_Face": Judge(0.12532, 0.06729, -0.18479),
-        "Young": Judge(1.00000, 2.84857, -50.25237),
+        "Narrow_Eyes": Judge(0.06045, 0.08796, -0.11689),
+        "Big_Nose": Judge(0.07002, 0.05070, 0.95192),
+        "Pointy_Nose": Judge(0.03666, 0.08201, -0.09960),
+        "Chubby": Judge(0.15124, 0.20175, 3.10261),
+        "Double_Chin": Judge(1.00000, 0.26507, 1.23580),
+        "High_Cheekbones": Judge(0.05978, 0.02200, 0.18883),
+        "Male": Judge(1.00000, 0.18683, 0.53570),
+        "Bald": Judge(1.00000, 0.12583, 1.04462),
+        "Big_Lips": Judge(0.01663, 0.01183, 0.18998),
+        "Oval_Face": Judge(0.13324, 0.09853, -0.17362),
+        "Young": Judge(1.00000, 3.32311, -49.45709),
     }
 )
 """Found once from 50,000 drawn identities with two scenes each."""
