@@ -1,4 +1,4 @@
-"""Rendered people before the outside judges: how many faces are found, and whether the same persons are seen in them."""
+"""Rendered people before the outside judges: are faces found, and the same persons seen in them?"""
 
 import os
 from concurrent.futures import ProcessPoolExecutor

@@ -1,8 +1,8 @@
 """Do other people's networks see persons in rendered people, and how fast are they rendered?
 
 Prints and writes `benchmarks/results/synth.json`. All pictures are of `kronface synth write`'s default distribution,
-500 people with 5 each, with heads turned by at most 45°; a face that is not found is an error in every figure. The judges are
-yuface, dlib's face network (by its descriptors' distances), and a linear probe for sex on those descriptors.
+500 people with 5 each, with heads turned by at most 45°; a face that is not found is an error in every figure. The
+judges are yuface, dlib's face network (by its descriptors' distances), and a linear probe for sex on those descriptors.
 `redrawn`: hair, spectacles, clothes and background are drawn anew in every picture. Speed is that of the whole command
 on two processes, their start included, with all effects on.
 """
@@ -53,7 +53,7 @@ def main() -> None:
                 workers=2,
                 **more,
             )
-            return round(given.people * IMAGES / (time.perf_counter() - start), 1)
+            return round(float(given.people * IMAGES / (time.perf_counter() - start)), 1)
 
         figures["faces_per_second"] = timed("crops", write_folder, rendering, aligned=True)
         figures["faces_per_second_celeba_178x218"] = timed("celeba", write_celeba, rendering)
