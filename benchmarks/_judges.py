@@ -155,5 +155,3 @@ def check_agreement(chips: list[Image]) -> float:
     own = dlib.face_recognition_model_v1(str(model_path("dlib_face_recognition_resnet_model_v1.dat")))
     theirs = np.array([own.compute_face_descriptor(np.ascontiguousarray(face)) for face in chips])
     return float(np.abs(theirs - embed(chips)).max())
-
-

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from kronface.errors import ConfigError
-from kronface.files import Progress, no_progress
+from kronface.files import Progress, no_progress, write_json
 
 
 def write(
@@ -82,3 +82,53 @@ def write(
         progress=progress,
     )
     return f"pictures of {identities} people in {out}"
+
+
+def preview(
+    out: Path,
+    *,
+    identities: int = 8,
+    images: int = 8,
+    seed: int = 0,
+    size: int = 128,
+    progress: Progress = no_progress,
+) -> str:
+    """Renders contact sheets of people who do not exist: rows of one person, and a sheet for every attribute.
+
+    On an attribute's sheet those who have it stand above those who do not.
+
+    Args:
+        out: a folder; sheets in it are replaced.
+        identities: people of the first sheet.
+        images: pictures in a row.
+        seed: of everything.
+        size: width of a picture, in pixels.
+        progress: called as pictures are rendered.
+    """
+    from kronface.synth.preview import write_sheets
+
+    files = write_sheets(out, identities=identities, images=images, seed=seed, size=size, progress=progress)
+    return f"{len(files)} sheets in {out}"
+
+
+def describe(
+    *, identities: int = 50_000, seed: int = 0, json: Path | None = None, progress: Progress = no_progress
+) -> str:
+    """Says how often each attribute is found among rendered people, and what it is found together with.
+
+    People and one scene of each are drawn; nothing is rendered. Beside each share stand the 99 % interval of the rate
+    that it was drawn at and CelebA's rate where that is known; the other rates were chosen.
+
+    Args:
+        identities: number of people.
+        seed: of everything.
+        json: a file for the same numbers.
+        progress: called as people are drawn.
+    """
+    from kronface.synth.statistics import as_text, draw_table
+    from kronface.synth.statistics import describe as describe_table
+
+    found = describe_table(draw_table(identities, seed, progress=progress))
+    if json is not None:
+        write_json(json, {"identities": identities, "seed": seed, **found})
+    return f"{as_text(found)}\n\n{identities} people of seed {seed}"

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kronface.synth.camera import background, develop, meter
 from kronface.synth.head import Floats, load_head
 from kronface.synth.linear import transform
 from kronface.synth.person import face_vertices, make_person
 from kronface.synth.render import Camera, render
-from kronface.synth.scene import background, develop, draw_scene, meter
+from kronface.synth.scene import draw_scene
 
 COLUMN, HEIGHT = 320, 480
 """Pixels per person, and of the picture."""
@@ -50,7 +51,8 @@ def take_group_photo(people: Sequence[int], *, seed: int, image: int = 10_000) -
         # A group looks at the camera: half of the turn that a picture of one person has.
         scene = replace(own, yaw=own.yaw / 2, lighting=shared.lighting, distance=2.0)
         person = make_person(head, number, seed)
-        mesh, points = person.pose(scene)
+        expressed, pose, styling = person.expressed(scene), person.pose(scene), person.styling(image)
+        points = person.landmarks(expressed, pose)
         plane = np.stack([points[:, 0], -points[:, 2]], 1) / (points[:, 1:2] + scene.distance)
         factor = float(np.exp(rng.normal(0, 0.05))) * 62 * scene.distance / 0.062
         middle = np.array([COLUMN * (column + 0.5), 0.45 * HEIGHT]) + rng.normal(0, 10, 2)
@@ -58,10 +60,12 @@ def take_group_photo(people: Sequence[int], *, seed: int, image: int = 10_000) -
         matrix = np.array([[factor, 0, middle[0] - left], [0, factor, middle[1]]])
         window = np.ascontiguousarray(canvas[:, left:right])
         camera = Camera(scene.distance, matrix)
-        canvas[:, left:right] = render(mesh, person.surface(scene), scene.lighting, camera, window)
-        face = camera.project(mesh.positions[: len(head.template)][face_vertices(head)])[:, :2] + (left, 0)
+        mesh, surface = person.mesh(scene, styling, expressed), person.surface(styling)
+        seen = render(mesh, pose, surface, scene.lighting, camera, window)
+        canvas[:, left:right] = seen.linear
+        face = camera.project(seen.positions[face_vertices(head)])[:, :2] + (left, 0)
         boxes.append(np.concatenate([face.min(0), np.ptp(face, axis=0)]).astype(np.float32))
         places.append((transform(plane, matrix[:, :2]) + matrix[:, 2] + (left, 0)).astype(np.float32))
-    canvas *= meter(canvas, np.concatenate(places))
-    developed = develop(canvas, replace(shared, blur=0.3, exposure=1.0), rng, 1.0)
+    flaws = replace(shared.flaws, blur=0.3, motion=(0.0, 0.0), shrink=1.0, exposure=1.0, grey=False)
+    developed = develop(canvas, flaws, rng, gain=meter(canvas, np.concatenate(places)), scale=1.0)
     return GroupPhoto(developed, tuple(people), tuple(places), tuple(boxes))

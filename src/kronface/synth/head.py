@@ -17,7 +17,7 @@ from kronface.synth.silence import silenced
 
 Floats = NDArray[np.float32]
 
-FORMAT = 2
+FORMAT = 3
 """Raised when what is extracted changes."""
 
 SHOULDERS = 0.36
@@ -70,6 +70,8 @@ class Head:
     """(K, P)."""
     phenotype_basis: Floats
     """(P, V·3)."""
+    open_light: Floats
+    """(V,) share of the light from all around that arrives at a vertex: little in sockets, nostrils, between lips."""
     actions: tuple[str, ...]
     """Names of the 52 facial actions."""
     action_basis: Floats
@@ -166,9 +168,12 @@ def _extract() -> dict[str, NDArray[np.generic]]:
         i = labels.index(f"local_change:{name}-incr")
         changes.append(f"{name}-incr")
         rows += [i, i + 1]
+    triangles = number_of[faces[kept_faces]].astype(np.int32)
+    rest = template[kept].astype(np.float32)
     return {
-        "template": template[kept].astype(np.float32),
-        "triangles": number_of[faces[kept_faces]].astype(np.int32),
+        "template": rest,
+        "triangles": triangles,
+        "open_light": _open_light(rest, triangles),
         "parts": parts[kept_faces],
         "phenotype_mask": model.stacked_phenotype_blend_shapes_mask.numpy() > 0,
         "phenotype_projection": model.phenotype_blendshape_projection.numpy().astype(np.float32),
@@ -178,3 +183,29 @@ def _extract() -> dict[str, NDArray[np.generic]]:
         "changes": np.array(changes),
         "change_basis": shapes[rows],
     }
+
+
+LIGHT_REACH = 0.05
+"""Metres within which the head keeps light from itself."""
+
+
+def _open_light(positions: Floats, triangles: NDArray[np.int32]) -> Floats:
+    """(V,) ambient light by rays from every vertex, in 256 directions spread evenly over the sphere."""
+    import warp as wp
+
+    from kronface.synth import kernels
+    from kronface.synth.render import compile_kernels, vertex_normals
+
+    compile_kernels()
+    k = np.arange(256) + 0.5
+    height, turn = 1 - 2 * k / 256, np.pi * (1 + 5**0.5) * k
+    flat = np.sqrt(1 - height**2)
+    directions = np.stack([flat * np.cos(turn), flat * np.sin(turn), height], 1).astype(np.float32)
+    with wp.ScopedDevice("cpu"):
+        points = wp.array(positions, dtype=wp.vec3)
+        mesh = wp.Mesh(points, wp.array(triangles.ravel(), dtype=wp.int32))
+        normals = wp.array(vertex_normals(positions, triangles), dtype=wp.vec3)
+        out = wp.empty(len(positions), dtype=float)
+        ways = wp.array(directions, dtype=wp.vec3)
+        wp.launch(kernels.openness, len(positions), [mesh.id, points, normals, ways, LIGHT_REACH, out])
+        return np.array(out.numpy(), np.float32)

@@ -1,138 +1,204 @@
-"""A whole person: geometry, look and labels together, posed and photographed."""
+"""A whole person: geometry, look and habits together, dressed and posed for a picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kronface.synth.appearance import Appearance, draw_appearance
-from kronface.synth.hair import Part, cap, curtain, ear_vertices
+from kronface.synth.accessories import accessories
+from kronface.synth.appearance import Appearance, draw_appearance, paint_face
+from kronface.synth.hair import beard, cap, curtain, ear_vertices, hairline, knot, strands
 from kronface.synth.head import Floats, Head
 from kronface.synth.identity import Identity, draw_identity, eye_vertices, neutral_positions
-from kronface.synth.kernels import EAR, EYE, HAIR, MOUTH, SKIN, SOCKET, TEETH, TONGUE
+from kronface.synth.kernels import EAR, EYE, MOUTH, SKIN, SOCKET, TEETH, TONGUE
 from kronface.synth.labels import attributes, point_vertices
-from kronface.synth.linear import combine, transform
-from kronface.synth.render import Mesh, Surface, vertex_normals
+from kronface.synth.linear import combine
+from kronface.synth.part import Part, assemble, grid_triangles
+from kronface.synth.render import Mesh, Pose, Surface, vertex_normals
 from kronface.synth.scene import Scene, rotation
+from kronface.synth.settings import Rendering
+from kronface.synth.styling import Habits, HairStyle, Styling, draw_habits, draw_styling
 
 MATERIALS = np.array([SKIN, EYE, EYE, EYE, EYE, SOCKET, SOCKET, MOUTH, TONGUE], np.int32)
 """Material by `Head.parts`."""
 
-NECK = (0.57, 0.63)
-"""Heights of the template between which the head's turn fades into the shoulders'."""
+NECK = (0.57, 0.06)
+"""Height of the template at which the head's turn begins, and over how much it grows."""
+
+STUBBLE = {"none": 0.0, "stubble": 0.42, "moustache": 0.85, "goatee": 0.85, "full": 0.85}
+"""How much a beard's density shows as colour on the skin."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Person:
     """Everything about one person that stays the same from picture to picture."""
 
     head: Head
     identity: Identity
     labels: dict[str, int]
+    """The eleven identity attributes without noise."""
     appearance: Appearance
+    habits: Habits
+    rendering: Rendering
+    _hair: dict[tuple[HairStyle, bool], tuple[Floats, list[Part]]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def neutral(self) -> Floats:
         """(V, 3) at rest, the point between the eyes at the origin."""
         return neutral_positions(self.head, self.identity)
 
-    def surface(self, scene: Scene) -> Surface:
-        """What is painted on the person, with the picture's clothes."""
-        look = self.appearance
-        eyes = [self.head.template[np.unique(self.head.triangles[self.head.parts == part])].mean(0) for part in (1, 2)]
-        return Surface(
-            look.texture,
-            look.iris,
-            look.iris_radius,
-            0.0023,
-            eyes[0],
-            eyes[1],
-            look.hair,
-            scene.cloth,
-            scene.neckline,
-            look.gloss,
-        )
+    @cached_property
+    def normals(self) -> Floats:
+        """(V, 3) of the head at rest."""
+        return vertex_normals(self.neutral, self.head.triangles)
 
-    def pose(self, scene: Scene) -> tuple[Mesh, Floats]:
-        """The mesh in the picture's pose, and the five landmarks in space.
+    @cached_property
+    def painted(self) -> tuple[Floats, Floats]:
+        """The texture, and where in it the brows are, as `paint_face` gives them."""
+        return paint_face(self.identity, self.appearance, detail=self.rendering.has("skin"))
 
-        Returns:
-            The mesh, and (5, 3): eye at -x, eye at +x, nose tip, mouth corner at -x, at +x.
-        """
-        head = self.head
-        positions = self.neutral + combine(scene.actions, head.action_basis).reshape(-1, 3)
-        rest = head.template
-        triangles = [head.triangles]
-        materials = [_materials(head)]
-        extra_positions: list[Floats] = [positions.astype(np.float32)]
-        extra_rest: list[Floats] = [rest]
-        count = len(positions)
-        look, eye_level = self.appearance, float(head.template[eye_vertices(head), 2].mean())
-        further = (
-            (cap(head, self.identity, look, positions), HAIR),
-            (curtain(head, self.identity, look, positions, eye_level), HAIR),
-            (self._teeth(), TEETH),
-        )
-        for part, material in further:
-            if part is None:
-                continue
-            extra_positions.append(part.positions)
-            extra_rest.append(part.template)
-            triangles.append((part.triangles + count).astype(np.int32))
-            materials.append(np.full(len(part.triangles), material, np.int32))
-            count += len(part.positions)
-        everything = np.concatenate(extra_positions)
-        painted_all = np.concatenate(extra_rest).astype(np.float32)
-        weights = np.clip((everything[:, 2] - self.neutral_height(NECK[0])) / 0.06, 0, 1)[:, None]
-        faces_all = np.concatenate(triangles)
-        turned = self._turn(everything, weights, scene)
-        mesh = Mesh(turned, painted_all, vertex_normals(turned, faces_all), faces_all, np.concatenate(materials))
-        return mesh, self._landmarks(turned)
+    def styling(self, image: int) -> Styling:
+        """What the person wears in picture `image`."""
+        return draw_styling(self.identity, self.appearance, self.habits, image, self.rendering)
 
-    def neutral_height(self, template_height: float) -> float:
-        """Height in the person's own coordinates of a height of the template."""
-        return template_height - float(self.head.template[eye_vertices(self.head), 2].mean())
+    def expressed(self, scene: Scene) -> Floats:
+        """(V, 3) with the picture's expression, before the head turns."""
+        return self.neutral + combine(scene.actions, self.head.action_basis).reshape(-1, 3)
 
-    def _turn(self, positions: Floats, weights: Floats, scene: Scene) -> Floats:
-        pivot = np.array([0.0, 0.07, self.neutral_height(0.62)])
-        whole = rotation(scene.yaw, scene.pitch, scene.roll)
-        part = rotation(scene.yaw * scene.body_turn, 0.0, 0.0)
-        centred = positions - pivot
-        turned = weights * transform(centred, whole) + (1 - weights) * transform(centred, part)
+    def mesh(self, scene: Scene, styling: Styling, expressed: Floats) -> Mesh:
+        """Head, hair and all that is worn; the head's vertices come first."""
+        head, look = self.head, self.appearance
+        parts = [*self._teeth(scene), *self._hair_of(styling)[1]]
+        if look.beard in ("moustache", "goatee", "full") and not styling.shaven:
+            parts += beard(head, expressed, self.normals, look.beard_length)
+        parts += accessories(head, styling, self.neutral, expressed)
+        return assemble(expressed, head.template, head.open_light, head.triangles, _materials(head), parts)
+
+    def pose(self, scene: Scene) -> Pose:
+        """How the head stands in a picture."""
+        level = float(self.head.template[eye_vertices(self.head), 2].mean())
+        pivot = np.array([0.0, 0.07, 0.62 - level])
+        head = rotation(scene.yaw, scene.pitch, scene.roll)
+        body = rotation(scene.yaw * scene.body_turn, 0.0, 0.0)
         # The point between the eyes stays where the camera looks.
-        eyes = turned[eye_vertices(self.head)].mean(0)
-        out: Floats = (turned - eyes).astype(np.float32)
-        return out
+        offset = head @ -pivot
+        return Pose(head, body, pivot, offset, (NECK[0] - level, NECK[1]))
 
-    def _landmarks(self, positions: Floats) -> Floats:
+    def surface(self, styling: Styling) -> Surface:
+        """What is painted on the person in a picture."""
+        look = self.appearance
+        head = self.head
+        left, right = (head.template[np.unique(head.triangles[head.parts == part])].mean(0) for part in (1, 2))
+        garment, hair = styling.garment, styling.hair
+        beard_colour = tuple(0.75 * value + 0.002 for value in np.minimum(look.hair, 0.16))
+        grown = STUBBLE[look.beard] * (0.3 if styling.shaven and look.beard != "stubble" else 1.0)
+        frame = (0.1, 0.1, 0.1) if styling.spectacles is None else styling.spectacles.colour
+        palette = np.array(
+            [hair.tint, beard_colour, styling.hat_colour, styling.cover_colour, frame, (0.5, 0.42, 0.28)]
+        )
+        lens = (1.0, 1.0, 1.0, 0.0)
+        if styling.spectacles is not None:
+            lens = (*styling.spectacles.tint, styling.spectacles.glare)
+        values: dict[str, object] = {
+            "iris": look.iris,
+            "iris_radius": look.iris_radius,
+            "pupil_radius": 0.0023,
+            "eye_left": tuple(left.tolist()),
+            "eye_right": tuple(right.tolist()),
+            "gloss": look.gloss,
+            "beard": beard_colour,
+            "stubble": grown,
+            "lipstick": styling.lipstick,
+            "lips": 0.65 * float(np.clip((styling.make_up - 0.3) / 0.25, 0, 1)),
+            "shadow": styling.lid_colour,
+            "lids": 0.65 * float(np.clip((styling.make_up - 0.45) / 0.4, 0, 1)),
+            "blush": 0.9 * float(np.clip((styling.make_up - 0.5) / 0.5, 0, 1)),
+            "cloth": garment.cloth,
+            "second": garment.second,
+            "tie": garment.tie,
+            "garment": garment.kind,
+            "pattern": garment.pattern,
+            "neckline": garment.neckline,
+            "necklace": 1.0 if styling.necklace else 0.0,
+            "hand": look.skin,
+        }
+        line = self._hair_of(styling)[0]
+        return Surface(
+            *self.painted, line, strands(), palette.astype(np.float32), hair.curl, (hair.seed % 997) / 997, values, lens
+        )
+
+    def landmarks(self, expressed: Floats, pose: Pose) -> Floats:
+        """(5, 3) in space: eye at -x, eye at +x, nose tip, mouth corner at -x, at +x."""
         head = self.head
         numbers = point_vertices(head)
-        right, left = (positions[np.unique(head.triangles[head.parts == part])].mean(0) for part in (2, 1))
+        right, left = (expressed[np.unique(head.triangles[head.parts == part])].mean(0) for part in (2, 1))
         corner = numbers["mouth_corner"]
-        tip = positions[numbers["nose_tip"]].mean(0)
-        return np.stack([right, left, tip, positions[corner[1]], positions[corner[0]]])
+        tip = expressed[numbers["nose_tip"]].mean(0)
+        return pose.apply(np.stack([right, left, tip, expressed[corner[1]], expressed[corner[0]]])).astype(np.float32)
 
-    def _teeth(self) -> Part:
-        """The upper teeth as a curved strip behind the upper lip, moving with the skull, not with the lips."""
-        numbers = point_vertices(self.head)
-        shift = self.neutral[numbers["nose_base"]].mean(0) - self.head.template[numbers["nose_base"]].mean(0)
+    def _hair_of(self, styling: Styling) -> tuple[Floats, list[Part]]:
+        """Hairline and parts of a hair style; the last few are kept, for most pictures show the same."""
+        style, pressed = styling.hair, bool(styling.hat)
+        if (style, pressed) not in self._hair:
+            if len(self._hair) >= 4:
+                self._hair.pop(next(iter(self._hair)))
+            line = hairline(self.appearance, style)
+            eye_level = float(self.head.template[eye_vertices(self.head), 2].mean())
+            parts = cap(self.head, style, line, self.neutral, self.normals, pressed=pressed)
+            if styling.hat != "headscarf":
+                parts += curtain(self.head, style, self.neutral, eye_level)
+            if not pressed:
+                parts += knot(self.head, style, self.neutral)
+            self._hair[style, pressed] = line, parts
+        return self._hair[style, pressed]
+
+    def _teeth(self, scene: Scene) -> list[Part]:
+        """The upper teeth as a curved strip behind the upper lip, moving with the skull; none behind closed lips."""
+        opened = sum(float(scene.actions[index]) for index in _opening_actions(self.head))
+        if opened < 0.08:
+            return []
+        numbers, rest = point_vertices(self.head), self.head.template
         across = np.linspace(-0.021, 0.021, 15)
-        rest = np.stack(
+        template = np.stack(
             [np.stack([across, -0.1415 + 20 * across**2, np.full(15, level)], 1) for level in (0.6705, 0.6615)]
         ).reshape(-1, 3)
-        where = rest + shift
-        grid = np.arange(30).reshape(2, 15)
-        a, b, c, d = grid[0, :-1], grid[0, 1:], grid[1, :-1], grid[1, 1:]
-        faces = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])
-        return Part(where.astype(np.float32), rest.astype(np.float32), faces.astype(np.int32))
+        lips = np.concatenate([numbers["lip_top"], numbers["lip_bottom"]])
+        shift = self.neutral[lips].mean(0) - rest[lips].mean(0)
+        where = template + shift
+        # Behind the lips wherever this person's are.
+        near = _lip_vertices(self.head)
+        front = self.neutral[near]
+        depth = np.array([front[np.abs(front[:, 0] - x) < 0.005, 1].min(initial=0.0) for x in across])
+        where[:, 1] = np.maximum(where[:, 1], np.tile(depth + 0.009, 2))
+        covers = np.zeros(len(where), np.float32)
+        faces = grid_triangles(2, 15)
+        return [Part(where.astype(np.float32), template.astype(np.float32), faces, TEETH, 0, covers, casts=False)]
 
 
-def make_person(head: Head, number: int, seed: int) -> Person:
+@cache
+def _opening_actions(head: Head) -> tuple[int, ...]:
+    """Numbers of the actions that part the lips."""
+    starts = ("jawOpen", "mouthUpperUp", "mouthLowerDown", "mouthFunnel")
+    return tuple(index for index, name in enumerate(head.actions) if name.startswith(starts))
+
+
+@cache
+def _lip_vertices(head: Head) -> NDArray[np.int64]:
+    """Numbers of the vertices of the lips' outside."""
+    skin = np.unique(head.triangles[head.parts == 0])
+    places = head.template[skin]
+    near = (np.abs(places[:, 2] - 0.662) < 0.008) & (np.abs(places[:, 0]) < 0.028) & (places[:, 1] < -0.125)
+    out: NDArray[np.int64] = skin[near]
+    return out
+
+
+def make_person(head: Head, number: int, seed: int, rendering: Rendering = Rendering()) -> Person:  # noqa: B008
     """Person `number` of a seed."""
     identity = draw_identity(head, number, seed)
     labels = attributes(head, identity)
-    return Person(head, identity, labels, draw_appearance(identity, bool(labels["Bald"])))
+    look = draw_appearance(identity, bool(labels["Bald"]), rendering)
+    return Person(head, identity, labels, look, draw_habits(identity, look, rendering), rendering)
 
 
 @cache

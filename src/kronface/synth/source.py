@@ -114,7 +114,7 @@ class RenderedFaces:
         Raises:
             FaceNotFoundError: the detector sees no face.
         """
-        from kronface.synth.picture import known_attributes, take_picture
+        from kronface.synth.picture import take_picture
 
         identity, image = (int(number) for number in self._places[row])
         if self._fresh:
@@ -122,18 +122,18 @@ class RenderedFaces:
         framing = "crop" if self._detector is None else "portrait"
         picture = take_picture(self._seed, identity, image, framing=framing, rendering=self._rendering)
         if self._detector is None:
-            return Reading(resize(picture.image, self.size), known_attributes(picture))
+            return Reading(resize(picture.image, self.size), picture.attributes)
         found = largest_face(picture.image, self._detector)
         if found is None:
             raise FaceNotFoundError(
                 f"picture {image + 1} of person {identity + 1} shows no face that the detector finds"
             )
-        return Reading(align(picture.image, found.landmarks, self.size), known_attributes(picture))
+        return Reading(align(picture.image, found.landmarks, self.size), picture.attributes)
 
 
 def _known(seed: int, rendering: Rendering) -> list[str]:
     """Attributes that the generator knows, in CelebA's order: those of any picture."""
-    from kronface.synth.picture import known_attributes, take_picture
+    from kronface.synth.picture import take_picture
 
-    known = known_attributes(take_picture(seed, 0, 0, framing="crop", rendering=rendering))
+    known = take_picture(seed, 0, 0, framing="crop", rendering=rendering).attributes
     return [name for name in CELEBA if name in known]

@@ -1,23 +1,35 @@
-"""The picture that is wrapped around a head: skin, lips, lashes, brows, beard, hairline; one per person.
+"""The picture that is wrapped around a head: skin, lips, lashes, brows, and where a beard grows; one per person.
 
 Places are given on the template: the turn about the vertical axis (radians, 0 in front, positive towards the person's
 left; the ears lie at 0.85 to 1.18, for the axis runs behind them) and the height (metres).
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kronface.synth.head import Floats
-from kronface.synth.identity import Identity
-from kronface.synth.render import HIGH, LOW
+from kronface.synth.render import CROWDING, HIGH, LOW
 
-ROWS, COLUMNS = 320, 640
-"""About one millimetre each."""
+ROWS, COLUMNS = 448, 640
+"""Two thirds of a millimetre down; around, 0.4 millimetres in front, 0.7 at the cheeks, and 1.2 behind."""
 
-TURN: Floats = np.asarray(((np.arange(COLUMNS) + 0.5) / COLUMNS - 0.5)[None, :] * 2 * np.pi, np.float32)
+CHANNELS = 8
+GLOSS, OCCLUSION, LIPS, LID, BEARD = 3, 4, 5, 6, 7
+"""Channels behind the skin's linear RGB: shine, ambient light that arrives, lips, upper lid (where make-up goes), and
+how dense a beard can grow; all in [0, 1]."""
+
+
+def _turns() -> Floats:
+    """Turn of each column: the inverse of `kernels.surface_coordinates`."""
+    x = (np.arange(COLUMNS) + 0.5) / COLUMNS * 2 - 1
+    return np.asarray(np.pi * x / (1 + CROWDING - CROWDING * np.abs(x)), np.float32)
+
+
+TURN: Floats = _turns()[None, :]
 """(1, COLUMNS) turn of each column."""
 
 LEVEL: Floats = np.asarray((HIGH - (np.arange(ROWS) + 0.5) / ROWS * (HIGH - LOW))[:, None], np.float32)
@@ -25,6 +37,11 @@ LEVEL: Floats = np.asarray((HIGH - (np.arange(ROWS) + 0.5) / ROWS * (HIGH - LOW)
 
 EYE_TURN, EYE_LEVEL = 0.227, 0.7284
 LIP_LEVEL, LIP_TURN = 0.6607, 0.176
+
+BANDS = ((18, 16), (46, 40), (150, 128), (224, 200))
+"""Knots down and around of the noise, evenly spaced in front: blotches, patches, freckles, pores."""
+
+VARIANTS = 3
 
 
 @dataclass(frozen=True)
@@ -52,206 +69,357 @@ def window(turn: tuple[float, float], level: tuple[float, float]) -> Window:
     return Window(slice(int(bottom), int(top)), slice(int(left), int(right)))
 
 
-def noise(rng: np.random.Generator, rows: int, columns: int) -> Floats:
-    """(ROWS, COLUMNS) smooth noise of standard deviation 1, with so many knots down and around."""
-    knots = rng.normal(size=(rows, columns)).astype(np.float32)
-    knots = np.concatenate([knots, knots[:, :4]], 1)  # the two sides meet behind the head
-    wide = cv2.resize(knots, (round(COLUMNS * (columns + 4) / columns), ROWS), interpolation=cv2.INTER_CUBIC)
-    shift = COLUMNS * 2 // columns
-    field = np.asarray(wide[:, shift : shift + COLUMNS], np.float32)
-    if field.shape[1] < COLUMNS:
-        field = cv2.resize(field, (COLUMNS, ROWS)).astype(np.float32)
-    out: Floats = field / max(float(field.std()), 1e-6)
-    return out
+FACE = window((-1.3, 1.3), (0.575, 0.84))
+"""What is worth painting: the rest is under hair and clothes."""
+
+
+@cache
+def _bank() -> Floats:
+    """(bands, variants, ROWS, COLUMNS) smooth noise of standard deviation 1: what everybody's skin is mixed from."""
+    rng = np.random.default_rng(20_261_124)
+    fields = np.empty((len(BANDS), VARIANTS, ROWS, COLUMNS), np.float32)
+    for band, (rows, columns) in enumerate(BANDS):
+        for variant in range(VARIANTS):
+            knots = rng.normal(size=(rows, columns)).astype(np.float32)
+            knots = np.concatenate([knots, knots[:, :4]], 1)  # the two sides meet behind the head
+            wide = cv2.resize(knots, (round(COLUMNS * (columns + 4) / columns), ROWS), interpolation=cv2.INTER_CUBIC)
+            field = wide[:, : COLUMNS if wide.shape[1] >= COLUMNS else None]
+            if field.shape[1] < COLUMNS:
+                field = cv2.resize(field, (COLUMNS, ROWS))
+            fields[band, variant] = field / max(float(field.std()), 1e-6)
+    fields.setflags(write=False)
+    return fields
+
+
+def noise(rng: np.random.Generator, band: int, place: Window) -> Floats:
+    """Noise of one band and about standard deviation 1 in a window: a mixture of two fields, shifted, one's own."""
+    total = np.zeros((place.level.shape[0], place.turn.shape[1]), np.float32)
+    angle = rng.uniform(0, np.pi / 2)
+    for weight in (np.cos(angle), np.sin(angle)):
+        field = _bank()[band, rng.integers(VARIANTS)]
+        down, across = rng.integers(ROWS - total.shape[0] + 1), rng.integers(COLUMNS - total.shape[1] + 1)
+        part = field[down : down + total.shape[0], across : across + total.shape[1]]
+        flip = rng.integers(4)
+        total += np.float32(weight) * part[:: -1 if flip & 1 else 1, :: -1 if flip & 2 else 1]
+    return total
 
 
 def step(low: float, high: float, value: NDArray[np.floating]) -> Floats:
     """0 at `low`, 1 at `high`, smooth between; `low` may be the larger one."""
-    t = np.clip((value - low) / (high - low), 0, 1)
+    t = np.clip((value - float(low)) / float(high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def _spot(place: Window, turn: float, level: float, width: float, height: float) -> Floats:
     """A soft spot of height 1; turn and width in radians, level and height in metres."""
-    out: Floats = np.exp(-(((place.turn - turn) / width) ** 2 + ((place.level - level) / height) ** 2))
-    return out
+    across = np.exp(-(((place.turn - turn) / width) ** 2))
+    down = np.exp(-(((place.level - level) / height) ** 2))
+    return np.asarray(down * across, np.float32)
 
 
-def _darken(
-    colour: Floats, turn: float, level: float, width: float, height: float, amount: float, tint: tuple[float, ...]
-) -> None:
-    """Subtracts a soft spot from a logarithm of colour, in place."""
-    place = window((turn - 2.6 * width, turn + 2.6 * width), (level - 2.6 * height, level + 2.6 * height))
-    spot = amount * _spot(place, turn, level, width, height)
-    colour[place.rows, place.columns] -= spot[:, :, None] * np.array(tint, np.float32)
+@dataclass(frozen=True)
+class SkinMarks:
+    """What tells one person's skin from another's, besides its tone; each 0 for none, about 1 for much."""
+
+    blotches: float
+    flush: float
+    bags: float
+    freckles: float
+    moles: int
+    wrinkles: float
+    pores: float
+    beard_shadow: float
+    """Bluish darkness of a shaven jaw."""
+    veins: float
 
 
-def paint_skin(rng: np.random.Generator, skin: NDArray[np.float64], tone: float, years: float) -> Floats:
-    """(ROWS, COLUMNS, 3) linear RGB: blotches, flush, shadows under the eyes, freckles, moles, wrinkles."""
-    blotches = 0.05 * noise(rng, 12, 24) + 0.035 * noise(rng, 40, 80) + 0.03 * noise(rng, 160, 320)
-    colour = np.log(skin).astype(np.float32) + blotches[:, :, None] * np.array([0.6, 1.0, 1.1], np.float32)
-    flush = abs(rng.normal(0.12, 0.08)) * (1 - 0.6 * tone)
+def paint_skin(rng: np.random.Generator, skin: NDArray[np.float64], marks: SkinMarks, *, detail: bool) -> Floats:
+    """(ROWS, COLUMNS, CHANNELS) the skin without brows and beard: linear RGB, gloss, and the static channels.
+
+    Args:
+        rng: of the person.
+        skin: (3,) linear RGB of the plain skin.
+        marks: what is painted onto it.
+        detail: whether anything is.
+    """
+    surface = _static().copy()
+    place = FACE
+    shape = (place.level.shape[0], place.turn.shape[1])
+    # Logarithms: dark[…] is what is taken off red, green and blue.
+    red, other = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    if detail:
+        patches = marks.blotches * (0.055 * noise(rng, 0, place) + 0.04 * noise(rng, 1, place))
+        red += 0.6 * patches
+        other += patches
+        pores = marks.pores * 0.035 * noise(rng, 3, place)
+        red += pores
+        other += pores
+        _regions(rng, place, red, other, marks)
+        _lines(rng, place, red, other, marks.wrinkles)
+        if marks.freckles > 0.05:
+            speckles = np.clip(noise(rng, 2, place) - 1.1, 0, 1.4) * _spot(place, 0, 0.702, 0.6, 0.03)
+            red += 0.3 * marks.freckles * speckles
+            other += 0.55 * marks.freckles * speckles
+        for _ in range(marks.moles):
+            turn, level = float(np.clip(rng.normal(0, 0.4), -1.1, 1.1)), float(rng.uniform(0.62, 0.785))
+            _mole(place, red, other, turn, level, float(rng.uniform(0.4, 1.3)), float(rng.uniform(0.4, 1.4)))
+    part = surface[place.rows, place.columns]
+    shade_red, shade_other = cv2.exp(-red), cv2.exp(-other)
+    surface[:, :, :3] = skin
+    part[:, :, 0] = skin[0] * shade_red
+    part[:, :, 1] = skin[1] * shade_other
+    part[:, :, 2] = skin[2] * shade_other
+    return surface
+
+
+def _regions(rng: np.random.Generator, place: Window, red: Floats, other: Floats, marks: SkinMarks) -> None:
+    """Flush of cheeks, nose and chin, shadows under the eyes, a shaven jaw, veins at the temples; in place."""
+
+    def add(spot: Window, field: Floats, much_red: float, much_other: float) -> None:
+        rows, columns = _inside(spot, place)
+        red[rows, columns] += np.float32(much_red) * field
+        other[rows, columns] += np.float32(much_other) * field
+
     for side in (-1, 1):
-        _darken(colour, side * 0.42, 0.69, 0.2, 0.02, flush, (0.1, 0.9, 0.8))
-        bags = 0.12 * abs(rng.normal(1, 0.5)) + 0.12 * max(years - 45, 0) / 30
-        _darken(colour, side * EYE_TURN, 0.7165, 0.1, 0.005, bags, (1, 1, 1))
-    _darken(colour, 0, 0.69, 0.09, 0.012, 0.7 * flush, (0.1, 0.8, 0.7))
-    if tone < 0.35 and rng.random() < 0.25:
-        place = window((-1.4, 1.4), (0.64, 0.76))
-        freckles = np.clip(noise(rng, 150, 300)[place.rows, place.columns] - 1.2, 0, 1.5)
-        freckles = 0.45 * freckles * _spot(place, 0, 0.7, 0.55, 0.025)
-        colour[place.rows, place.columns] -= freckles[:, :, None] * np.array([0.5, 0.9, 1.1], np.float32)
-    for _ in range(rng.poisson(3)):
-        turn, level, size = rng.normal(0, 0.45), rng.uniform(0.63, 0.78), rng.uniform(0.5, 1.4)
-        _darken(colour, turn, level, 0.012 * size, 0.0016 * size, rng.uniform(0.3, 1.2), (0.8, 1, 1))
-    _wrinkle(rng, colour, years)
-    out: Floats = np.exp(colour)
-    return out
+        flush = marks.flush * float(1 + 0.15 * rng.normal())
+        cheek = window((side * 0.42 - 0.5, side * 0.42 + 0.5), (0.64, 0.74))
+        add(cheek, _spot(cheek, side * 0.42, 0.69, 0.2, 0.02), 0.04 * flush, 0.2 * flush)
+        lid = window((side * 0.22 - 0.26, side * 0.22 + 0.26), (0.70, 0.73))
+        add(lid, _spot(lid, side * (EYE_TURN - 0.01), 0.7155, 0.105, 0.0055), 0.2 * marks.bags, 0.22 * marks.bags)
+        temple = window((side * 0.62 - 0.12, side * 0.62 + 0.12), (0.735, 0.8))
+        course = side * (0.62 + 0.05 * np.sin(90 * temple.level))
+        vein = np.exp(-(((temple.turn - course) / 0.02) ** 2)) * step(0.735, 0.75, temple.level)
+        add(temple, vein, 0.12 * marks.veins, 0.0)
+    nose = window((-0.25, 0.25), (0.655, 0.72))
+    add(nose, _spot(nose, 0, 0.69, 0.085, 0.012), 0.02 * marks.flush, 0.16 * marks.flush)
+    chin = window((-0.4, 0.4), (0.6, 0.66))
+    add(chin, _spot(chin, 0, 0.63, 0.15, 0.012), 0.01 * marks.flush, 0.08 * marks.flush)
+    if marks.beard_shadow > 0:
+        jaw = window((-0.95, 0.95), (0.592, 0.705))
+        add(jaw, _beard_region(jaw), 0.26 * marks.beard_shadow, 0.16 * marks.beard_shadow)
 
 
-def _wrinkle(rng: np.random.Generator, colour: Floats, years: float) -> None:
-    """Lines that come with age; also the young have a trace of them."""
-    strength = 0.05 + 0.42 * np.clip((years - 30) / 40, 0, 1) * rng.uniform(0.6, 1.3)
-    place = window((-0.75, 0.75), (0.635, 0.8))
-    turn, level = place.turn, place.level
-    lines = np.zeros((level.shape[0], turn.shape[1]), np.float32)
-    for k in range(3):  # across the forehead
-        height = 0.762 + 0.009 * k + 0.002 * np.sin(turn * 6 + rng.uniform(0, 6))
-        lines += rng.uniform(0.4, 1) * np.exp(-(((level - height) / 0.0011) ** 2)) * np.exp(-((turn / 0.35) ** 4))
+def _inside(part: Window, whole: Window) -> tuple[slice, slice]:
+    """Where a window lies within another one, which holds it."""
+    return (
+        slice(part.rows.start - whole.rows.start, part.rows.stop - whole.rows.start),
+        slice(part.columns.start - whole.columns.start, part.columns.stop - whole.columns.start),
+    )
+
+
+def _lines(rng: np.random.Generator, place: Window, red: Floats, other: Floats, strength: float) -> None:
+    """Lines that come with age; also the young have a trace of them. In place."""
+
+    def add(spot: Window, lines: Floats, much: float) -> None:
+        rows, columns = _inside(spot, place)
+        red[rows, columns] += np.float32(0.35 * strength * much) * lines
+        other[rows, columns] += np.float32(0.5 * strength * much) * lines
+
+    phase = float(rng.uniform(0, 6))
+    for k in range(int(rng.integers(2, 5))):  # across the forehead
+        middle, speed = 0.761 + float(rng.uniform(0.0075, 0.0105)) * k, float(rng.uniform(4, 8))
+        spot = window((-0.6, 0.6), (middle - 0.006, middle + 0.006))
+        height = middle + 0.002 * np.sin(spot.turn * speed + phase)
+        fade = np.exp(-((spot.turn / float(rng.uniform(0.25, 0.45))) ** 4))
+        add(spot, np.exp(-(((spot.level - height) / 0.0010) ** 2)) * fade, float(rng.uniform(0.3, 1)))
+    folds, feet, frown, mouth = (float(value) for value in rng.uniform(0.5, 1.4, 4))
     for side in (-1, 1):
-        fold = 0.11 + 0.12 * np.clip((0.69 - level) / 0.03, 0, 1)  # from the nose to the corner of the mouth
-        inside = step(0.655, 0.663, level) * (1 - step(0.684, 0.692, level))
-        lines += 1.2 * np.exp(-(((side * turn - fold) / 0.014) ** 2)) * inside
-        for k in range(3):  # crow's feet
-            height = EYE_LEVEL + (k - 1) * 0.006 * (side * turn - 0.34) / 0.1
-            lines += 0.8 * np.exp(-(((level - height) / 0.001) ** 2)) * np.exp(-(((side * turn - 0.43) / 0.06) ** 4))
-        lines += 0.7 * np.exp(-(((side * turn - 0.03) / 0.008) ** 2)) * np.exp(-(((level - 0.748) / 0.007) ** 2))
-    colour[place.rows, place.columns] -= (strength * lines)[:, :, None] * np.array([0.7, 1.0, 1.0], np.float32)
+        spot = window((side * 0.2 - 0.15, side * 0.2 + 0.15), (0.65, 0.695))  # from nose to corner of the mouth
+        bow = 0.112 + 0.12 * np.clip((0.69 - spot.level) / 0.03, 0, 1)
+        inside = step(0.652, 0.662, spot.level) * (1 - step(0.684, 0.692, spot.level))
+        add(spot, np.exp(-(((side * spot.turn - bow) / 0.012) ** 2)) * inside, 1.1 * folds)
+        spot = window((side * 0.44 - 0.12, side * 0.44 + 0.12), (0.712, 0.745))  # crow's feet
+        fade = np.exp(-(((side * spot.turn - 0.44) / 0.06) ** 4))
+        for k in range(3):
+            height = EYE_LEVEL + (k - 1) * 0.006 * (side * spot.turn - 0.34) / 0.1
+            add(spot, np.exp(-(((spot.level - height) / 0.0009) ** 2)) * fade, feet)
+        spot = window((side * 0.03 - 0.025, side * 0.03 + 0.025), (0.73, 0.766))
+        add(spot, _spot(spot, side * 0.03, 0.748, 0.007, 0.007), frown)
+        spot = window((side * 0.2 - 0.04, side * 0.2 + 0.04), (0.63, 0.66))
+        add(spot, _spot(spot, side * 0.2, 0.645, 0.012, 0.009), 0.8 * mouth)
+        spot = window((side * EYE_TURN - 0.13, side * EYE_TURN + 0.13), (0.708, 0.72))
+        height = 0.7135 - 0.002 * np.cos((side * spot.turn - EYE_TURN) * 14)
+        fade = np.exp(-(((side * spot.turn - EYE_TURN) / 0.09) ** 4))
+        add(spot, np.exp(-(((spot.level - height) / 0.0011) ** 2)) * fade, 0.7 * feet)
 
 
-def paint_lips(skin: Floats, colour: NDArray[np.float64], strength: float) -> None:
-    """Lips of a colour, and the seam between them; in place."""
+def _mole(place: Window, red: Floats, other: Floats, turn: float, level: float, size: float, amount: float) -> None:
+    spot = window((turn - 0.03 * size, turn + 0.03 * size), (level - 0.004 * size, level + 0.004 * size))
+    rows, columns = _inside(spot, place)
+    mark = amount * _spot(spot, turn, level, 0.011 * size, 0.0015 * size)
+    red[rows, columns] += 0.8 * mark
+    other[rows, columns] += mark
+
+
+def paint_lips(surface: Floats, colour: NDArray[np.float64], strength: float, fullness: float) -> None:
+    """Lips of a colour, and the seam between them; in place. `fullness` scales their height around 1."""
     place = window((-0.2, 0.2), (0.64, 0.68))
     across = place.turn / LIP_TURN
     arc = np.sqrt(np.clip(1 - across**2, 0, 1))
     line = LIP_LEVEL + 0.003 * across**2
-    above = line + 0.0105 * arc * (1 - 0.22 * np.exp(-((across / 0.16) ** 2)))
-    below = line - 0.0112 * arc
-    mask = step(-0.0008, 0.0008, above - place.level) * step(-0.0008, 0.0008, place.level - below)
-    _cover(skin, place, strength * mask * (np.abs(across) < 1), colour)
+    above = line + 0.0105 * fullness * arc * (1 - 0.22 * np.exp(-((across / 0.16) ** 2)))
+    below = line - 0.0112 * fullness * arc
+    mask = step(-0.0012, 0.0012, above - place.level) * step(-0.0012, 0.0012, place.level - below)
+    mask = mask * (np.abs(across) < 1)
+    part = surface[place.rows, place.columns]
+    part[:, :, LIPS] = mask
+    # Lips are darker towards the seam, and their folds run down.
+    folds = 1 - 0.07 * np.sin(place.turn * 260) * np.cos(place.turn * 67)
+    depth = 1 - 0.25 * np.exp(-(((place.level - line) / 0.004) ** 2))
+    _cover(part, strength * mask, colour * (folds * depth)[:, :, None])
+    part[:, :, GLOSS] += 0.35 * mask
     seam = np.exp(-(((place.level - line) / 0.0011) ** 2)) * (np.abs(across) < 1.02)
-    skin[place.rows, place.columns] *= 1 - 0.6 * seam[:, :, None]
+    part[:, :, :3] *= 1 - 0.6 * seam[:, :, None]
 
 
-def paint_eyes(skin: Floats, male: bool, shadow: NDArray[np.float64], make_up: float) -> None:
-    """Lashes along the upper lid, the crease above, the rim of the lower lid, and eye shadow; in place."""
+def paint_eyes(surface: Floats, male: bool, lashes: float) -> None:
+    """Lashes along the upper lid, the crease above, the rim of the lower lid; in place."""
     for side in (-1, 1):
         middle = side * EYE_TURN
-        place = window((middle - 0.15, middle + 0.15), (0.715, 0.75))
+        place = window((middle - 0.15, middle + 0.15), (0.712, 0.752))
         across = (side * place.turn - EYE_TURN) / 0.108
         arc = np.sqrt(np.clip(1 - across**2, 0, 1))
         lid = EYE_LEVEL + 0.0052 * arc
-        if make_up > 0:
-            veil = step(-0.001, 0.001, place.level - lid) * step(0.011, 0.004, place.level - lid) * arc
-            _cover(skin, place, 0.5 * make_up * veil, shadow)
-        upper = np.exp(-(((place.level - lid) / (0.0016 + 0.0005 * make_up)) ** 2)) * (np.abs(across) < 1.08)
+        part = surface[place.rows, place.columns]
+        part[:, :, LID] = step(-0.001, 0.001, place.level - lid) * step(0.012, 0.004, place.level - lid) * arc
+        upper = np.exp(-(((place.level - lid) / (0.0014 + 0.0005 * lashes)) ** 2)) * (np.abs(across) < 1.08)
         lower = np.exp(-(((place.level - EYE_LEVEL + 0.0048 * arc) / 0.001) ** 2)) * (np.abs(across) < 1.0)
         crease = np.exp(-(((place.level - lid - 0.0045) / 0.0012) ** 2)) * (np.abs(across) < 1.1)
-        dark = (1 - (0.6 if male else 0.78 + 0.15 * make_up) * upper) * (1 - (0.15 if male else 0.35) * lower)
-        skin[place.rows, place.columns] *= (dark * (1 - 0.22 * crease))[:, :, None]
+        dark = (1 - (0.5 + 0.35 * lashes) * upper) * (1 - ((0.12 if male else 0.2) + 0.15 * lashes) * lower)
+        part[:, :, :3] *= (dark * (1 - 0.22 * crease))[:, :, None]
 
 
-def paint_brows(rng: np.random.Generator, skin: Floats, colour: NDArray[np.float64], male: bool, width: float) -> None:
-    """Both brows, in place; `width` is half of their height in metres."""
-    start, end = rng.normal(0.075, 0.014), rng.normal(0.40, 0.025)
-    height = rng.normal(0.7462 if male else 0.7475, 0.0012)
-    arch, tilt = rng.normal(0.0035 if male else 0.0055, 0.0015), rng.normal(0.001, 0.0018)
-    fibres = noise(rng, 70, 420)
-    density = np.clip(rng.normal(0.85 if male else 0.75, 0.12), 0.35, 1.0)
+def paint_nostrils(surface: Floats, size: float) -> None:
+    """Two dark holes, in place; `size` scales them around 1."""
+    for side in (-1, 1):
+        place = window((side * 0.058 - 0.06, side * 0.058 + 0.06), (0.675, 0.69))
+        hole = np.clip(1.25 * _spot(place, side * 0.058, 0.6815, 0.027 * size, 0.0021 * size), 0, 1)
+        surface[place.rows, place.columns, :3] *= (1 - 0.85 * hole)[:, :, None]
+
+
+@cache
+def _fibres() -> Floats:
+    """(ROWS, COLUMNS) short hairs that run up, in [0, 1]."""
+    rng = np.random.default_rng(20_261_127)
+    knots = rng.random((ROWS // 7, COLUMNS)).astype(np.float32)
+    field = cv2.GaussianBlur(cv2.resize(knots, (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR), (0, 0), 0.6)
+    ranked = np.empty(field.size, np.float32)
+    ranked[np.argsort(field, axis=None)] = np.linspace(0, 1, field.size, dtype=np.float32)
+    out = ranked.reshape(field.shape)
+    out.setflags(write=False)
+    return out
+
+
+def _hairs(rng: np.random.Generator, place: Window, slant: float) -> Floats:
+    """Hairs in a window that lean by `slant` columns per row; in [0, 1]."""
+    rows, columns = np.arange(place.level.shape[0])[:, None], np.arange(place.turn.shape[1])[None]
+    down, across = rng.integers(ROWS), rng.integers(COLUMNS)
+    where = (columns + across + np.round(slant * rows).astype(int)) % COLUMNS
+    return np.asarray(_fibres()[(rows + down) % ROWS, where], np.float32)
+
+
+@dataclass(frozen=True)
+class Brows:
+    """The shape of a person's brows on the template."""
+
+    start: float
+    """Turn of the inner end."""
+    end: float
+    height: float
+    arch: float
+    tilt: float
+    width: float
+    """Half of their height, metres."""
+    density: float
+
+
+def paint_brows(rng: np.random.Generator, surface: Floats, colour: NDArray[np.float64], brows: Brows) -> Floats:
+    """Both brows, in place.
+
+    Returns:
+        (ROWS, COLUMNS) how much of each place they cover, in [0, 1].
+    """
+    covered = np.zeros((ROWS, COLUMNS), np.float32)
     for side in (-1, 1):
         place = window((side * 0.25 - 0.28, side * 0.25 + 0.28), (0.725, 0.775))
-        across = (side * place.turn - start) / (end - start)
+        across = (side * place.turn - brows.start) / (brows.end - brows.start)
         along = np.clip(across, 0, 1)
-        level = height + arch * np.sin(np.pi * along**1.3) + tilt * across - 0.004 * along**3
-        half = width * (1.05 - 0.65 * along)
-        inside = step(1.2, 0.5, np.abs(place.level - level) / half) * step(-0.02, 0.1, across) * step(1.05, 0.9, across)
-        strength = density * inside * (0.9 + 0.15 * fibres[place.rows, place.columns])
-        _cover(skin, place, np.clip(strength, 0, 1), colour)
+        level = brows.height + brows.arch * np.sin(np.pi * along**1.3) + brows.tilt * across - 0.004 * along**3
+        half = brows.width * (1.05 - 0.65 * along)
+        fibres = _hairs(rng, place, -side * 0.9) - 0.5
+        uneven = np.abs(place.level - level) / half + 0.5 * fibres
+        inside = step(1.25, 0.45, uneven) * step(-0.03, 0.1, across + 0.04 * fibres) * step(1.05, 0.9, across)
+        strength = np.clip(brows.density * inside * (0.95 + 0.5 * fibres), 0, 1)
+        _cover(surface[place.rows, place.columns], strength, colour)
+        covered[place.rows, place.columns] = strength
+    return covered
 
 
-def paint_beard(rng: np.random.Generator, skin: Floats, beard: str, colour: NDArray[np.float64]) -> None:
-    """A shadow, a moustache, a ring around the mouth, or all of the jaw up to the sideburns; in place."""
-    if beard == "none":
-        return
-    place = window((-1.0, 1.0), (0.57, 0.72))
+BEARDS = ("none", "stubble", "moustache", "goatee", "full")
+
+
+def _beard_region(place: Window) -> Floats:
+    """Jaw, chin and upper lip: where a full beard grows, in [0, 1]."""
     turn, level = np.abs(place.turn), place.level
     edge = 0.656 + 0.006 * step(0.2, 0.4, turn) + 0.045 * step(0.45, 0.78, turn)
     jaw = step(0.92, 0.82, turn) * step(0.594, 0.61, level) * step(0.0, 0.008, edge - level)
-    outer = np.sqrt((turn / 0.25) ** 2 + ((level - 0.656) / 0.033) ** 2)
     lips = np.sqrt((turn / 0.17) ** 2 + ((level - 0.661) / 0.0118) ** 2)
-    jaw = jaw * step(0.95, 1.12, lips)
+    return np.asarray(np.maximum(jaw * step(0.95, 1.12, lips), _ring(place, lips)), np.float32)
+
+
+def _ring(place: Window, lips: Floats) -> Floats:
+    turn, level = np.abs(place.turn), place.level
+    outer = np.sqrt((turn / 0.25) ** 2 + ((level - 0.656) / 0.033) ** 2)
     nose = step(0.6885, 0.6835, level + 0.02 * turn)
     ring = step(1.0, 0.85, outer) * step(0.95, 1.12, lips) * nose
-    ring = ring * (0.35 + 0.65 * np.maximum(step(0.662, 0.668, level), step(0.645, 0.638, level)))
-    above = ring * step(0.655, 0.664, level)
+    return np.asarray(ring * (0.35 + 0.65 * np.maximum(step(0.662, 0.668, level), step(0.645, 0.638, level))))
+
+
+def paint_beard(rng: np.random.Generator, surface: Floats, beard: str) -> None:
+    """Where a beard of one of `BEARDS` grows, into its channel: moustache, a ring around the mouth, or all of the jaw.
+
+    The colour comes in the picture, where it may be shaven.
+    """
+    if beard == "none":
+        return
+    place = window((-1.0, 1.0), (0.585, 0.72))
+    turn, level = np.abs(place.turn), place.level
+    lips = np.sqrt((turn / 0.17) ** 2 + ((level - 0.661) / 0.0118) ** 2)
+    ring = _ring(place, lips)
     chin = step(0.2, 0.13, turn) * step(0.608, 0.618, level) * step(0.654, 0.647, level) * step(0.95, 1.12, lips)
-    region = {
-        "stubble": 0.38 * np.maximum(jaw, ring),
-        "moustache": above,
-        "goatee": np.maximum(ring, chin),
-        "full": np.maximum(jaw, ring),
-    }[beard]
-    grain = (0.12 * noise(rng, 60, 140) + 0.16 * noise(rng, 200, 500))[place.rows, place.columns]
-    _cover(skin, place, np.clip(region * (0.86 + grain), 0, 0.95), colour)
+    if beard == "moustache":
+        region = ring * step(0.655, 0.664, level)
+    elif beard == "goatee":
+        region = np.maximum(ring, chin)
+    else:
+        region = _beard_region(place)
+    grain = 0.1 * noise(rng, 1, place) + 0.22 * noise(rng, 3, place)
+    surface[place.rows, place.columns, BEARD] = np.clip(region * (0.9 + grain), 0, 1)
 
 
-def _cover(skin: Floats, place: Window, strength: Floats, colour: NDArray[np.float64]) -> None:
-    """Blends a colour over a part of the skin, in place."""
-    part = skin[place.rows, place.columns]
-    part += strength[:, :, None] * (colour.astype(np.float32) - part)
+def _cover(part: Floats, strength: Floats, colour: NDArray[np.floating]) -> None:
+    """Blends a colour over the RGB of a part of the surface, in place."""
+    part[:, :, :3] += strength[:, :, None] * (np.asarray(colour, np.float32) - part[:, :, :3])
 
 
-def hairline(rng: np.random.Generator, identity: Identity, length: str, bangs: bool) -> Floats:
-    """(1, COLUMNS) height on the template above which hair grows."""
-    front = rng.normal(0.797, 0.0045)
-    front += 0.012 * np.clip((identity.age_years - 35) / 35, 0, 1) if identity.male else 0
-    recess = abs(rng.normal(0.004 if identity.male else 0.0, 0.006))
-    if bangs:
-        front -= rng.uniform(0.018, 0.03)
-        recess = 0.0
-    knots = [0, 0.2, 0.36, 0.45, 0.54, 0.66, 0.76, 0.92, 1.25, 1.8, np.pi]
-    beside = rng.normal(0.7 if identity.male else 0.708, 0.006)
-    nape = 0.655 if length == "cropped" else 0.63
-    corner = front + recess
-    levels = [front, front + 0.3 * recess, corner, corner - 0.008, 0.778, 0.755, beside, beside, 0.69, 0.65, nape]
-    if length == "bald":
-        levels = [0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.775, 0.765, 0.75, 0.745, 0.74]
-    return np.interp(np.abs(TURN), knots, levels).astype(np.float32)
-
-
-def hair_density(rng: np.random.Generator, line: Floats, bangs: bool) -> Floats:
-    """(ROWS, COLUMNS) 0 where there is none, 1 where it is full, one half at the line, which is ragged."""
-    ragged = (0.0035 if bangs else 0.0018) * noise(rng, 16, 260) + 0.0012 * noise(rng, 100, 400)
-    out: Floats = np.clip(0.5 + (LEVEL - line + ragged) / (0.008 if bangs else 0.013), 0, 1).astype(np.float32)
-    return out
-
-
-def occlusion() -> Floats:
-    """(ROWS, COLUMNS) ambient light that reaches a place: less in sockets and nostrils and under the chin."""
+@cache
+def _static() -> Floats:
+    """(ROWS, COLUMNS, CHANNELS) with gloss (more on forehead, nose and cheekbones) and the light that arrives."""
+    surface = np.zeros((ROWS, COLUMNS, CHANNELS), np.float32)
+    everywhere = Window(slice(0, ROWS), slice(0, COLUMNS))
+    surface[:, :, GLOSS] = 0.7 + 0.5 * _spot(everywhere, 0, 0.7, 0.09, 0.03)
+    surface[:, :, GLOSS] += 0.4 * _spot(everywhere, 0, 0.775, 0.4, 0.02)
+    for side in (-1, 1):
+        surface[:, :, GLOSS] += 0.25 * _spot(everywhere, side * 0.42, 0.708, 0.15, 0.012)
     shade = np.ones((ROWS, COLUMNS), np.float32)
-    shade -= 0.45 * step(0.615, 0.59, LEVEL) * step(1.6, 0.8, np.abs(TURN))
+    shade -= 0.3 * step(0.615, 0.59, LEVEL) * step(1.6, 0.8, np.abs(TURN))
     place = window((-0.6, 0.6), (0.62, 0.78))
     part = shade[place.rows, place.columns]
     for side in (-1, 1):
-        part -= 0.28 * _spot(place, side * 0.17, 0.735, 0.08, 0.011)
-        part -= 0.45 * _spot(place, side * 0.055, 0.6835, 0.03, 0.004)
+        part -= 0.15 * _spot(place, side * 0.17, 0.735, 0.08, 0.011)
+        part -= 0.2 * _spot(place, side * 0.055, 0.6835, 0.03, 0.004)
         part -= 0.2 * _spot(place, side * 0.13, 0.688, 0.05, 0.01)
     part -= 0.25 * _spot(place, 0, 0.647, 0.15, 0.005)
-    return np.clip(shade, 0.15, 1)
-
-
-def strands(rng: np.random.Generator, curly: bool) -> Floats:
-    """(ROWS, COLUMNS) strands running down, or curls, in [0, 1]; they are repeated around the head."""
-    fine, coarse = (noise(rng, 90, 26), noise(rng, 50, 60)) if curly else (noise(rng, 6, 320), noise(rng, 8, 90))
-    out: Floats = np.clip(0.5 + 0.17 * fine + 0.15 * coarse, 0, 1)
-    return out
+    surface[:, :, OCCLUSION] = np.clip(shade, 0.15, 1)
+    surface.setflags(write=False)
+    return surface

@@ -50,7 +50,7 @@ def draw_person(job: Job) -> Iterator[Shot]:
     from kronface.synth.person import make_person
     from kronface.synth.picture import take_picture
 
-    person = make_person(load_head(), job.identity, job.seed)
+    person = make_person(load_head(), job.identity, job.seed, job.rendering)
     for image, file in enumerate(job.files):
         picture = take_picture(
             job.seed,
@@ -62,7 +62,7 @@ def draw_person(job: Job) -> Iterator[Shot]:
             masks=job.masks,
         )
         truth = Truth.of(picture, file, job.identity, image)
-        yield Shot(picture.image, picture.scene.quality, truth, picture.regions)
+        yield Shot(picture.image, picture.scene.flaws.quality, truth, picture.regions)
 
 
 def prepare_drawing() -> None:

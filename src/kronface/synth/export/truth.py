@@ -66,8 +66,6 @@ class Truth:
     @classmethod
     def of(cls, picture: "Picture", path: str, identity: int, image: int) -> "Truth":
         """What is known of a rendered picture."""
-        from kronface.synth.picture import known_attributes
-
         person, scene = picture.person, picture.scene
         shares = (person.identity.phenotypes[name] for name in ("african", "asian", "caucasian"))
         measures = (person.identity.age_years, *shares, person.appearance.tone, scene.yaw, scene.pitch, scene.roll)
@@ -80,7 +78,7 @@ class Truth:
             box=_floats(picture.box),
             landmarks=_floats(picture.landmarks),
             points=_floats(picture.landmarks68),
-            attributes=known_attributes(picture),
+            attributes=picture.attributes,
         )
 
     def row(self) -> str:
