@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from kronface.synth.accessories import accessories
 from kronface.synth.appearance import Appearance, draw_appearance, paint_face
-from kronface.synth.hair import beard, cap, curtain, ear_vertices, hairline, knot, strands
+from kronface.synth.hair import bare_above, beard, cap, curtain, ear_vertices, hairline, knot, strands
 from kronface.synth.head import Floats, Head
 from kronface.synth.identity import Identity, draw_identity, eye_vertices, neutral_positions
 from kronface.synth.kernels import EAR, EYE, MOUTH, SKIN, SOCKET, TEETH, TONGUE
@@ -126,7 +126,15 @@ class Person:
         }
         line = self._hair_of(styling)[0]
         return Surface(
-            *self.painted, line, strands(), palette.astype(np.float32), hair.curl, (hair.seed % 997) / 997, values, lens
+            *self.painted,
+            line,
+            bare_above(hair),
+            strands(),
+            palette.astype(np.float32),
+            hair.curl,
+            (hair.seed % 997) / 997,
+            values,
+            lens,
         )
 
     def landmarks(self, expressed: Floats, pose: Pose) -> Floats:
