@@ -13,7 +13,7 @@ from kronface.errors import ConfigError, FaceNotFoundError
 from kronface.faces.align import align, resize
 from kronface.faces.detect import Face
 from kronface.faces.image import Image
-from kronface.synth.picture import known_attributes, take_picture
+from kronface.synth.picture import take_picture
 from kronface.synth.settings import Rendering
 from kronface.synth.source import RenderedFaces, people
 from tests.synth.export.test_layouts import read_truth
@@ -71,7 +71,7 @@ def test_a_row_is_the_picture_of_its_path_and_fresh_epochs_go_on_from_there(reco
         reading = reader(4, epoch)  # the second picture of the sixth person
         expected = take_picture(SEED, 5, image, framing="crop")
         np.testing.assert_array_equal(reading.face, resize(expected.image, 64))
-        assert reading.labels == known_attributes(expected)
+        assert reading.labels == expected.attributes
 
 
 def test_a_detector_looks_at_portraits(records: Records) -> None:
