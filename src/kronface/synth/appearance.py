@@ -49,6 +49,8 @@ class Appearance:
     """Size, about 1."""
     iris: Colour
     iris_radius: float
+    iris_spokes: int
+    """Of its pattern, around."""
     gloss: float
     """Of the skin: 0 matt, 1 oily."""
     hair_colour: str
@@ -137,6 +139,7 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
         nostrils=float(np.clip(rng.normal(1, 0.12), 0.7, 1.3)),
         iris=triple(iris),
         iris_radius=float(np.clip(rng.normal(0.0059, 0.0002), 0.0054, 0.0064)),
+        iris_spokes=int(rng.integers(14, 34)),
         gloss=float(np.clip(rng.normal(0.5, 0.17), 0.12, 0.95)),
         hair_colour=colour,
         hair=hair,

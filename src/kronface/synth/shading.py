@@ -158,7 +158,9 @@ def shade_sample(
         r = wp.sqrt(dx * dx + dz * dz)
         angle = wp.atan2(dz, dx)
         sclera = wp.vec3(0.47, 0.43, 0.40) * (1.0 - 0.25 * wp.smoothstep(0.007, 0.012, r))
-        fibres = 0.8 + 0.25 * wp.sin(angle * 23.0) * wp.sin(angle * 7.0 + 1.0)
+        fibres = 0.8 + 0.3 * wp.sin(angle * paint.spokes + paint.spokes_turn) * wp.sin(
+            angle * 7.0 + 2.0 * paint.spokes_turn
+        )
         rim = wp.smoothstep(paint.iris_radius * 0.8, paint.iris_radius, r)
         ring = paint.iris * fibres * (1.0 - 0.7 * rim)
         inside = 1.0 - wp.smoothstep(paint.iris_radius * 0.95, paint.iris_radius * 1.06, r)
