@@ -10,10 +10,10 @@ from kronface.data.attributes import PREDICTED
 from kronface.data.dataset import FaceDataset
 from kronface.data.records import Records
 from kronface.errors import ConfigError, FaceNotFoundError
-from kronface.faces.align import align, resize
+from kronface.faces.align import align
 from kronface.faces.detect import Face
 from kronface.faces.image import Image
-from kronface.synth.picture import known_attributes, take_picture
+from kronface.synth.picture import take_picture
 from kronface.synth.settings import Rendering
 from kronface.synth.source import RenderedFaces, people
 from tests.synth.export.test_layouts import read_truth
@@ -69,9 +69,9 @@ def test_a_row_is_the_picture_of_its_path_and_fresh_epochs_go_on_from_there(reco
     fresh = RenderedFaces(part, size=64, images=IMAGES, seed=SEED, fresh=True)
     for reader, epoch, image in ((same, 0, 1), (same, 2, 1), (fresh, 0, 1), (fresh, 2, 2 * IMAGES + 1)):
         reading = reader(4, epoch)  # the second picture of the sixth person
-        expected = take_picture(SEED, 5, image, framing="crop")
-        np.testing.assert_array_equal(reading.face, resize(expected.image, 64))
-        assert reading.labels == known_attributes(expected)
+        expected = take_picture(SEED, 5, image, framing="crop", size=64)
+        np.testing.assert_array_equal(reading.face, expected.image)
+        assert reading.labels == expected.attributes
 
 
 def test_a_detector_looks_at_portraits(records: Records) -> None:
