@@ -31,6 +31,13 @@ bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/[a-z]*.py))
 bench-%: $(STAMP)
 	$(BIN)/python benchmarks/$*.py
 
+# Rendered people are judged by another project's face network, which nothing else needs.
+bench-synth bench-ingredients: .venv/.judges
+
+.venv/.judges: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev,judges]'
+	touch $@
+
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
 
@@ -38,7 +45,7 @@ docs: $(STAMP)
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet torch==2.13.0
-	build/lock/bin/python -m pip install --quiet '.[synth,dev]'
+	build/lock/bin/python -m pip install --quiet '.[synth,dev,judges]'
 	build/lock/bin/python -m pip freeze --exclude kronface | sed 's/+cpu$$//' | grep -v ' @ ' > requirements.lock
 
 # The wheel as a user gets it: built from the tree, installed alone with the lock as constraint, run outside of the tree.

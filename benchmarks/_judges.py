@@ -99,7 +99,8 @@ class DlibNetwork(nn.Module):
         """Descriptors whose Euclidean distance dlib compares with 0.6."""
         x = (x - torch.tensor(MEAN)[:, None, None]) / 256
         x = functional.max_pool2d(functional.relu(self.stem(x)), 3, 2)
-        return self.blocks(x).mean((2, 3)) @ self.head
+        pooled: Tensor = self.blocks(x).mean((2, 3))
+        return pooled @ self.head
 
 
 def _read_tensors(data: bytes) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """Atomic writes: a reader sees the old file or the new one, never half of either."""
 
+import errno
 import json
 import os
 import tempfile
@@ -25,7 +26,11 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     for thousands of small files that can be made again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)  # not that of the temporary file
+        raise
     os.close(handle)
     temporary = Path(name)
     try:
@@ -49,6 +54,25 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def check_writable(path: Path) -> None:
+    """Whether a file can be written there, for commands that would learn it only at the end of long work.
+
+    Raises:
+        OSError: it cannot; names the path.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:

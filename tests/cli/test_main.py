@@ -57,6 +57,23 @@ def test_mistakes_in_the_words(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert "unknown layout" in complaint(capsys, "data", "check", "lfw", str(tmp_path))
 
 
+@pytest.mark.parametrize("content", [b"epochs: [1", b"\xff\xfe", b"", b"- a"])
+def test_files_of_options_that_are_none_are_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "options.yaml"
+    path.write_bytes(content)
+    for words in (["--config", str(path)], [f"--config={path}"]):
+        assert str(path) in complaint(capsys, "train", "--root", "r", "--out", str(tmp_path / "o"), *words)
+    assert "not a file" in complaint(capsys, "train", "--config", str(tmp_path))
+
+
+def test_the_advice_on_help_is_a_command_that_works(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "(kronface identify --help" in complaint(capsys, "identify", "photo.jpg")
+    assert "(kronface --help" in complaint(capsys, "nonsense")
+    assert "(kronface evaluate --help" in complaint(capsys, "evaluate", "nonsense")
+
+
 def test_mistakes_in_the_data(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +135,52 @@ def test_training_from_pictures_to_a_named_face(
     assert "FPIR 0.05" in capsys.readouterr().out
     message = complaint(capsys, "identify", str(photo), "--people", str(folder_people), "--checkpoint", str(run))
     assert str(run / "best") in message
+
+
+def test_what_fails_in_the_end_is_said_before_the_work(
+    folder_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kronface.network.variants import build
+
+    for arm in ("identity-only", "attributes-only"):
+        network = build(variant="vgg19-quarter", arm=arm, predicted=["Male"], identities=3, size=32)
+        network.save_pretrained(tmp_path / arm / "best")
+    photo = str(next((folder_people / "person-00003").glob("*.jpg")))
+    words = ["identify", photo, "--people", str(folder_people), "--checkpoint"]
+    best = str(tmp_path / "identity-only" / "best")
+    cases = {
+        "calibration.json": [*words, best],
+        "no identity branch": [*words, str(tmp_path / "attributes-only" / "best")],
+        "ends in .jpg or .png": [*words, best, "--threshold", "0", "--save", str(tmp_path / "named.txt")],
+        f"{tmp_path}: ": ["evaluate", "folder", str(folder_people), "--checkpoint", best, "--json", str(tmp_path)],
+        "draws is 0": ["evaluate", "folder", str(folder_people), "--checkpoint", best, "--draws", "0"],
+        "seed is -1": ["evaluate", "folder", str(folder_people), "--checkpoint", best, "--seed", "-1"],
+    }
+    for expected, given in cases.items():
+        assert main(given) == 2
+        error = capsys.readouterr().err
+        assert expected in error
+        assert len(error.strip().splitlines()) == 1, error  # no progress: nothing was embedded
+
+
+def test_results_are_named_by_their_run_and_say_what_is_odd(
+    folder_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kronface.network.variants import build
+
+    build(variant="vgg19-quarter", arm="identity-only", identities=3, size=32).save_pretrained(
+        tmp_path / "mine" / "best"
+    )
+    people = tmp_path / "people"
+    for person in folder_people.iterdir():
+        if person.is_dir():
+            people.mkdir(exist_ok=True)
+            (people / person.name).symlink_to(person)
+    (people / "nobody").mkdir()
+    words = ["evaluate", "folder", str(people), "--checkpoint", str(tmp_path / "mine" / "best")]
+    assert main([*words, "--draws", "1", "--resamples", "20", "--json", str(tmp_path / "r.json")]) == 0
+    assert "nobody" in capsys.readouterr().out
+    assert json.loads((tmp_path / "r.json").read_text())["name"] == "mine/best"
 
 
 def test_unknown_attributes_and_missing_gpus(

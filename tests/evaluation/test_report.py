@@ -199,3 +199,15 @@ def test_same_results_give_the_same_page(result: dict[str, Any], tmp_path: Path)
 
 def test_verdicts() -> None:
     assert [verdict(0.1, 0.2), verdict(-0.2, -0.1), verdict(-0.1, 0.1)] == ["gains", "loses", "undecided"]
+
+
+def test_the_page_shows_no_pictures_outside_of_the_data_set(result: dict[str, Any], tmp_path: Path) -> None:
+    secret = tmp_path.parent / "secret.png"
+    write_image(secret, np.zeros((20, 20, 3), np.uint8))
+    inside = result | {"samples": result["samples"][:1], "examples": {"right": [], "wrong": []}}
+    build([inside], title="t", out=tmp_path / "page.html")
+    shown = (tmp_path / "page.html").read_text().count("data:image/jpeg")
+    for path in (str(secret), "../secret.png"):
+        outside = inside | {"samples": [inside["samples"][0] | {"path": path}]}
+        build([outside], title="t", out=tmp_path / "page.html")
+        assert (tmp_path / "page.html").read_text().count("data:image/jpeg") == shown - 1

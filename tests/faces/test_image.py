@@ -163,6 +163,15 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
         read_image(path)
 
 
+def test_an_odd_colour_profile_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Pillow.fromarray(picture).save(file, "PNG", icc_profile=b"x" * 200)
+    assert b"iCCP" in file.getvalue()
+    assert np.array_equal(decode_image(file.getvalue(), "name"), picture)
+    assert capfd.readouterr().err == ""
+
+
 def test_floating_point_pictures_are_refused() -> None:
     data = cv2.imencode(".tiff", NOISE.astype(np.float32))[1].tobytes()
     with pytest.raises(ImageError, match="float32"):

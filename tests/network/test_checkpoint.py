@@ -97,6 +97,22 @@ def test_configuration_of_another_program(saved: Path) -> None:
     assert "vgg16" in refused(saved)
 
 
+def test_configurations_that_lack_or_garble_something(saved: Path) -> None:
+    config = json.loads((saved / "config.json").read_text())
+    for key in ("fingerprint", "architecture", "preprocessing", "predicted", "fused", "card"):
+        (saved / "config.json").write_text(json.dumps({name: config[name] for name in config if name != key}))
+        assert key in refused(saved)
+        (saved / "config.json").write_text(json.dumps(config | {key: 1}))
+        assert key in refused(saved)
+    (saved / "config.json").write_text(
+        json.dumps(config | {"preprocessing": config["preprocessing"] | {"mean": "abc"}})
+    )
+    assert "config.json" in refused(saved)
+    huge = config["architecture"] | {"identities": 10**12}  # no memory holds such a class layer
+    (saved / "config.json").write_text(json.dumps(config | {"architecture": huge}))
+    assert "config.json" in refused(saved)
+
+
 def test_a_network_composed_by_hand_says_why_it_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="by hand"):
         Network(trunk=Trunk(width=4)).save_pretrained(tmp_path)

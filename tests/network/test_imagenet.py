@@ -104,20 +104,25 @@ class Evil:
 
 
 def test_files_that_do_not_fit_are_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths = {name: tmp_path / f"{name}.pth" for name in ("missing", "text", "evil", "other", "bn", "cut")}
-    paths["text"].write_text("no weights here")
+    paths = {
+        name: tmp_path / f"{name}.pth" for name in ("missing", "text", "evil", "other", "bn", "cut", "odd", "keys")
+    }
+    paths["text"].write_text("hello, no weights here")
     torch.save({"features.0.weight": Evil()}, paths["evil"])
     torch.save({"conv1.weight": torch.zeros(1)}, paths["other"])
     torch.save(torchvision_weights(True), paths["bn"])
     plain = torchvision_weights(False)
     del plain["features.34.weight"], plain["features.34.bias"]
     torch.save(plain, paths["cut"])
+    torch.save(torchvision_weights(False) | {"features.norm.weight": torch.zeros(1)}, paths["odd"])
+    torch.save({1: torch.zeros(1)}, paths["keys"])
     network = identity_only()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    for name in ("missing", "text", "evil", "other", "cut"):
+    for name in ("missing", "text", "evil", "other", "cut", "odd", "keys"):
         with pytest.raises(CheckpointError, match=name) as caught:
             load_imagenet(network, paths[name])
         assert "\n" not in str(caught.value)
+        assert "weights_only" not in str(caught.value)  # PyTorch's advice to switch it off is not passed on
     with pytest.raises(CheckpointError, match="another architecture"):
         load_imagenet(identity_only(variant="vgg19-half"), paths["bn"])
     with pytest.raises(CheckpointError, match="batch_norm"):

@@ -11,7 +11,7 @@ from kronface.data.attributes import FUSED, PREDICTED
 from kronface.data.sources.celeba import celeba
 from kronface.data.sources.folder import folder
 from kronface.errors import CheckpointError, DataError
-from kronface.faces.detect import YuFaceDetector
+from kronface.faces.detect import Face, YuFaceDetector
 from kronface.faces.image import read_image, write_image
 from kronface.network.variants import build
 from kronface.runtime.calibrate import calibrate_checkpoint, load_calibration
@@ -119,6 +119,18 @@ def test_a_photograph_of_several_people(embedder: NetworkEmbedder) -> None:
     assert drawn.shape == photo.image.shape
     assert not np.array_equal(drawn, photo.image)
     assert Pipeline(YuFaceDetector(), embedder).analyse(np.zeros((200, 300, 3), np.uint8)) == []
+
+
+def test_names_are_drawn_in_their_own_letters() -> None:
+    picture = np.zeros((200, 400, 3), np.uint8)
+    face = Face(np.array([100, 60, 100, 120], np.float32), np.full((5, 2), 120, np.float32), 1.0)
+
+    def drawn(name: str) -> bytes:
+        return draw_faces(picture, [face], [name]).tobytes()
+
+    names = ["José", "Jos?", "奥巴马", "李小龍", "???", "Дмитрий", "Łukasz"]
+    assert len({drawn(name) for name in names}) == len(names)
+    assert drawn("a\nb") == drawn("a?b")
 
 
 def test_no_face_anywhere_is_an_error(tmp_path: Path, embedder: NetworkEmbedder) -> None:

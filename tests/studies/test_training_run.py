@@ -1,14 +1,18 @@
 """What `kronface train` adds around the training itself."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 from kronface.data.records import Records
 from kronface.errors import ConfigError
 from kronface.files import no_progress
+from kronface.runtime import calibrate
 from kronface.studies.training_run import train
 from kronface.studies.training_source import RenderedSource, hold_out
 from kronface.synth.settings import Rendering
@@ -123,3 +127,61 @@ def test_options_that_do_not_fit(tmp_path: Path, options: dict[str, object], wor
     with pytest.raises(ConfigError, match=word):
         train_on_rendered(tmp_path / "run", **options)  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
+
+
+def tiny(root: Path, out: Path, **more: Any) -> str:  # noqa: ANN401 - any option
+    options: dict[str, Any] = {"variant": "vgg19-quarter", "size": 32, "epochs": 1, "batch_size": 8}
+    return train(root=root, out=out, **(options | {"precision": "fp32", "augment": "none"} | more))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 800),
+        ("workers", -1),
+        ("seed", -1),
+        ("attribute_weight", -1.0),
+        ("learning_rate", math.inf),
+        ("checkpoint_steps", 0),
+        ("schedule", "linear"),
+        ("max_bad_share", -1.0),
+        ("embedding_size", 0),
+        ("size", 100_000),
+    ],
+)
+def test_what_cannot_begin_leaves_nothing_behind(
+    celeba_people: Path, tmp_path: Path, option: str, value: object
+) -> None:
+    with pytest.raises(ConfigError, match=option):
+        tiny(celeba_people, tmp_path / "run", **{option: value})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_never_reached_a_checkpoint_may_be_begun_with_other_options(
+    celeba_people: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text("epochs: 5\n")
+    assert "trained" in tiny(celeba_people, tmp_path)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["epochs"] == 1
+    with pytest.raises(ConfigError, match="epochs was 1, now 2"):
+        tiny(celeba_people, tmp_path, epochs=2)
+
+
+def test_a_run_killed_before_its_thresholds_were_set_gets_them(
+    celeba_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> str:
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(calibrate, "calibrate_checkpoint", killed)
+        with pytest.raises(SystemExit):
+            tiny(celeba_people, tmp_path)
+    weights = (tmp_path / "last" / "model.safetensors").read_bytes()
+    history = (tmp_path / "metrics.csv").read_bytes()
+    assert "threshold" in tiny(celeba_people, tmp_path)
+    assert all((tmp_path / name / "calibration.json").is_file() for name in ("best", "last"))
+    assert (tmp_path / "last" / "model.safetensors").read_bytes() == weights
+    assert (tmp_path / "metrics.csv").read_bytes() == history
+    assert "finished" in tiny(celeba_people, tmp_path)

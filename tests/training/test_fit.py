@@ -152,10 +152,20 @@ def test_same_seed_same_weights_other_seed_others(tmp_path: Path) -> None:
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    (tmp_path / "last.ckpt").write_bytes(b"not a checkpoint")
-    with pytest.raises(CheckpointError, match=r"last\.ckpt") as caught:
+    for damaged in (b"not a checkpoint", b"hello", b""):
+        (tmp_path / "last.ckpt").write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"last\.ckpt cannot be read: delete it") as caught:
+            run_toy(tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
+    fit(toy_network("identity-only"), train=toy_faces(), out=tmp_path, epochs=1, batch_size=16, precision="fp32")
+    with pytest.raises(CheckpointError, match=r"last\.ckpt belongs to another architecture"):
         run_toy(tmp_path)
-    assert "\n" not in str(caught.value)
+    torch.save({"weights": 1}, tmp_path / "last.ckpt")
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is no training checkpoint"):
+        run_toy(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -207,3 +217,21 @@ def test_progress_names_losses_speed_and_the_whole_length(tmp_path: Path) -> Non
 def test_bf16_trains_too(tmp_path: Path) -> None:
     history = fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=2, batch_size=16, precision="bf16")
     assert np.isfinite(history[-1]["loss"])
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"loss is (nan|inf) at step \d+: lower --learning-rate"):
+        fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=3, batch_size=16, learning_rate=1e30)
+    assert not (tmp_path / "last").exists()
+
+
+def test_ctrl_c_ends_as_an_interrupt_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=2, batch_size=16, progress=interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert len(fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=2, batch_size=16)) == 2

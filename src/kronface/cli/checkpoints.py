@@ -16,3 +16,9 @@ def default_checkpoint() -> Path:
     if not (DEMO / "config.json").is_file():
         raise CheckpointError(f"no checkpoint at {DEMO}: run kronface demo here, or name one by --checkpoint")
     return DEMO
+
+
+def checkpoint_name(folder: Path) -> str:
+    """What a checkpoint is called where no name is given: `mine/best` for `runs/mine/best`, else its folder's name."""
+    where = folder.resolve()
+    return f"{where.parent.name}/{where.name}" if where.name in ("best", "last") else where.name

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from kronface.cli.checkpoints import default_checkpoint
-from kronface.files import Progress, no_progress, write_json
+from kronface.cli.checkpoints import checkpoint_name, default_checkpoint
+from kronface.files import Progress, check_writable, no_progress, write_json
 
 
 def folder(
@@ -33,7 +33,7 @@ def folder(
         draws: seeded choices of the enrolled pictures.
         aligned: the pictures are crops at the reference points already.
         json: file for the results; kronface report reads it.
-        name: how tables call the network; the checkpoint's folder by default.
+        name: how tables call the network; by default the checkpoint's folder, of a run's best and last the run's first.
         seed: of the choices and of the bootstrap.
         resamples: of the bootstrap.
         device: auto, cpu, cuda or cuda:N.
@@ -48,6 +48,8 @@ def folder(
     from kronface.runtime.embedder import NetworkEmbedder
     from kronface.runtime.evaluate import evaluate
 
+    if json is not None:
+        check_writable(json)
     chosen = checkpoint or default_checkpoint()
     records = read_folder(root, aligned=aligned)
     embedder = NetworkEmbedder.from_pretrained(chosen, device=device)
@@ -58,7 +60,7 @@ def folder(
     result = evaluate(
         records,
         embedder,
-        name=name or chosen.resolve().name,
+        name=name or checkpoint_name(chosen),
         checkpoint=describe_checkpoint(chosen),
         detector=None if aligned else YuFaceDetector(),
         calibration=calibration,
@@ -93,6 +95,7 @@ def folder(
             f"threshold {found['threshold']:.4f} with {found['people']} of them enrolled: "
             f"FPIR {found['fpir']:.4f}, FNIR {found['fnir']:.4f}"
         )
+    lines += [f"note: {note}" for note in records.notes]
     if json is not None:
         lines.append(f"results: {json}")
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kronface.cli.checkpoints import default_checkpoint
-from kronface.files import Progress, no_progress
+from kronface.files import Progress, check_writable, no_progress
 
 
 def identify(
@@ -38,7 +38,7 @@ def identify(
     from kronface.data.sources.folder import folder
     from kronface.errors import CheckpointError, DataError, ImageError
     from kronface.faces.detect import YuFaceDetector
-    from kronface.faces.image import read_image, write_image
+    from kronface.faces.image import check_image_path, read_image, write_image
     from kronface.gallery.memory import MemoryGallery
     from kronface.runtime.calibrate import load_calibration
     from kronface.runtime.drawing import draw_faces
@@ -46,6 +46,10 @@ def identify(
     from kronface.runtime.extract import extract
     from kronface.runtime.pipeline import Pipeline
 
+    # What can fail at the end is looked at first: enrolling many people takes long.
+    if save is not None:
+        check_image_path(save)
+        check_writable(save)
     image = read_image(photo)
     chosen = checkpoint or default_checkpoint()
     embedder = NetworkEmbedder.from_pretrained(chosen, device=device)
@@ -53,6 +57,9 @@ def identify(
     faces = Pipeline(detector, embedder).analyse(image)
     if not faces:
         raise ImageError(f"{photo} shows no face that the detector finds: bring a larger or a sharper picture")
+    if faces[0].embedding is None:
+        raise CheckpointError(f"{chosen} has no identity branch, so it cannot identify: choose another checkpoint")
+    calibration = load_calibration(chosen) if threshold is None else None
     records = folder(people)
     found = extract(
         records,
@@ -64,7 +71,7 @@ def identify(
         progress=progress,
     )
     if found.embeddings is None:
-        raise CheckpointError(f"{chosen} has no identity branch, so it cannot identify: choose another checkpoint")
+        raise DataError(f"{people}: no face was found on any picture: nobody can be enrolled")
     gallery = MemoryGallery(embedder.fingerprint)
     names = found.records.table["identity"].to_numpy()
     shown = ~np.isnan(found.embeddings).any(1)
@@ -75,20 +82,22 @@ def identify(
 
     lines = [f"{len(faces)} faces on {photo}; {len(gallery)} people enrolled from {int(shown.sum())} pictures"]
     lines += [f"left out: {problem.reason}" for problem in (*found.bad, *found.not_found)]
-    if threshold is None:
+    lines += [f"note: {note}" for note in records.notes]
+    if calibration is not None:
         images = int(np.median([gallery.images(name) for name in gallery.names()]))
-        limit = load_calibration(chosen).threshold_for(len(gallery), images)
-        threshold = limit.score
+        limit = calibration.threshold_for(len(gallery), images)
+        least = limit.score
         beyond = ", extrapolated: more people than it was measured with" if limit.extrapolated else ""
-        lines.append(f"threshold {threshold:.4f} (FPIR {limit.fpir} with {len(gallery)} people{beyond})")
+        lines.append(f"threshold {least:.4f} (FPIR {limit.fpir} with {len(gallery)} people{beyond})")
     else:
-        lines.append(f"threshold {threshold:.4f} (given)")
+        least = threshold or 0.0
+        lines.append(f"threshold {least:.4f} (given)")
     labels = []
     for number, face in enumerate(faces, 1):
         if face.embedding is None:
             continue
         best = gallery.identify(face.embedding, fingerprint=embedder.fingerprint, top=1)[0]
-        known = best.score >= threshold
+        known = best.score >= least
         labels.append(f"{number}: {best.name if known else 'unknown'}")
         nearest = "" if known else f", nearest {best.name}"
         x, y, w, h = (round(float(value)) for value in face.face.box)

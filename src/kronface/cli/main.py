@@ -6,6 +6,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +16,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 import kronface
 from kronface.cli import data, demo, evaluate, identify, report, synth, train
 from kronface.cli.progress import drawn_progress
-from kronface.errors import KronfaceError
+from kronface.errors import ConfigError, KronfaceError
 
 Command = Callable[..., str]
 """A function of plain arguments that returns what to print; `progress`, where it has it, is drawn meanwhile."""
@@ -59,6 +61,11 @@ def _run(given: list[str]) -> int:
     if not given:
         given = ["--help"]
     parser = build_parser()
+    for word, following in pairwise([*given, ""]):
+        name, equals, value = word.partition("=")
+        file = value if equals else following
+        if name == "--config" and file:
+            check_config(Path(file))
     try:
         parsed = parser.parse_args(normalise(given, flags(COMMANDS)))
     except ArgumentError as error:
@@ -70,6 +77,24 @@ def _run(given: list[str]) -> int:
         answer = function(**options)
     print(answer)  # noqa: T201 - the answer itself
     return 0
+
+
+def check_config(path: Path) -> None:
+    """Whether a file of options is one, where the parser's own complaints do not name the file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no YAML table.
+    """
+    import yaml
+
+    if not path.is_file():
+        raise ConfigError(f"{path} is not a file: name a YAML file of options, such as a run's config.yaml")
+    try:
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML ({error}): write one option a line, such as 'epochs: 10'") from error
+    if not isinstance(options, dict):
+        raise ConfigError(f"{path} holds no options: write one a line, such as 'epochs: 10'")
 
 
 def build_parser() -> ArgumentParser:
@@ -169,9 +194,21 @@ def _explain(error: OSError) -> str:
 
 
 def _tidy(message: str, given: Sequence[str]) -> str:
-    words = [word for word in given[:2] if not word.startswith("-")]
+    words = _command_words(given)
     dashed = re.sub(r"--[a-z_]+", lambda match: "--" + match[0][2:].replace("_", "-"), message)
-    return f"{dashed} (kronface {' '.join(words)} --help shows the options)"
+    return f"{dashed} (kronface {' '.join([*words, ''])}--help shows the options)"
+
+
+def _command_words(given: Sequence[str]) -> list[str]:
+    """The first words, as far as they name a command: `evaluate folder`, without what follows."""
+    words: list[str] = []
+    entry: Any = COMMANDS
+    for word in given:
+        if callable(entry) or word not in entry:
+            break
+        words.append(word)
+        entry = entry[word]
+    return words
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from kronface.data.records import Records
-from kronface.errors import DataError, FaceNotFoundError, ImageError
+from kronface.errors import ConfigError, DataError, FaceNotFoundError, ImageError
 from kronface.faces.align import align, resize
 from kronface.faces.detect import Detector, largest_face, single_face
 from kronface.faces.image import Image, read_image
@@ -134,8 +134,10 @@ def load_faces(
     to say. Unreadable ones count. `reader` takes the place of the files, and of all that says how to read them.
 
     Raises:
+        ConfigError: `max_bad_share` is no share.
         DataError: more than `max_bad_share` of the pictures are unreadable.
     """
+    check_share(max_bad_share)
     bad: list[BadImage] = []
     allowed = max_bad_share * len(records)
     reader = reader or FileReader(records, size=size, detector=detector, detect=detect, single=single)
@@ -159,3 +161,13 @@ def too_many(records: Records, count: int, max_bad_share: float, first: BadImage
         f"{records.root}: {count} of {len(records)} pictures or more are unusable, over {max_bad_share:.1%} "
         f"(--max-bad-share); the first: {first.reason}"
     )
+
+
+def check_share(max_bad_share: float) -> None:
+    """Whether this is a share of pictures.
+
+    Raises:
+        ConfigError: it lies outside of [0, 1].
+    """
+    if not 0 <= max_bad_share <= 1:
+        raise ConfigError(f"max_bad_share is {max_bad_share}: it is a share of the pictures, 0 to 1 (0.01 is 1 %)")

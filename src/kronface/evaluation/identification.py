@@ -93,9 +93,7 @@ def closed_set(
         ConfigError: an impossible number.
         DataError: fewer than two people, nobody with a spare image, or arrays that do not fit together.
     """
-    for option, value in (("gallery_images", gallery_images), ("draws", draws), ("resamples", resamples)):
-        if value < 1:
-            raise ConfigError(f"{option} is {value}: it must be at least 1")
+    check_options(gallery_images=gallery_images, draws=draws, seed=seed, resamples=resamples)
     vectors, found = normalise(embeddings)
     names, number_of = number_people(identities, len(vectors))
     counts = np.bincount(number_of)
@@ -149,6 +147,19 @@ def closed_set(
         faces_not_found=int((~found).sum()),
         matches=tuple(matches),
     )
+
+
+def check_options(*, gallery_images: int, draws: int, seed: int, resamples: int) -> None:
+    """Whether `closed_set` can work with these, for callers who would know it before they embed a data set.
+
+    Raises:
+        ConfigError: an impossible number.
+    """
+    for option, value in (("gallery_images", gallery_images), ("draws", draws), ("resamples", resamples)):
+        if value < 1:
+            raise ConfigError(f"{option} is {value}: it must be at least 1")
+    if seed < 0:
+        raise ConfigError(f"seed is {seed}: it must be at least 0")
 
 
 def ranks(

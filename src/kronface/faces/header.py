@@ -91,6 +91,20 @@ def _png(data: bytes) -> Header:
     return Header("PNG", width, height, orientation, CUT)
 
 
+def without_profile(data: bytes) -> bytes:
+    """A PNG file without its colour profile, which is not applied, but complained about where it is odd, as often."""
+    position = 8
+    while position + 12 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if name == b"iCCP":
+            return data[:position] + data[end:]
+        if name == b"IDAT":  # which a profile precedes
+            break
+        position = end
+    return data
+
+
 def _webp(data: bytes) -> Header:
     """RFC 9649: RIFF chunks; the first is VP8X (extended), VP8L (lossless) or VP8 (lossy)."""
     width = height = 0

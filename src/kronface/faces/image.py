@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.errors import ImageError
-from kronface.faces.header import read_header
+from kronface.faces.header import read_header, without_profile
 from kronface.files import write_bytes
 
 Image = NDArray[np.uint8]
@@ -62,6 +62,8 @@ def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Ima
         )
     if header.damage:
         raise ImageError(f"{name} {header.damage}: copy it again")
+    if header.kind == "PNG":
+        data = without_profile(data)
     try:
         # IMREAD_UNCHANGED keeps alpha and depth, and leaves the orientation to us (except in TIFF files).
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -90,6 +92,16 @@ def write_image(path: Path, image: Image, *, quality: int = 95, durable: bool = 
     if not done:
         raise ImageError(f"{path} cannot be written: choose a name that ends in .jpg or .png")
     write_bytes(path, data.tobytes(), durable=durable)
+
+
+def check_image_path(path: Path) -> None:
+    """Whether `write_image` knows the format that the path's suffix names.
+
+    Raises:
+        ImageError: it does not.
+    """
+    if path.suffix.lower() not in SUFFIXES or not cv2.haveImageWriter(f"name{path.suffix}"):
+        raise ImageError(f"{path} cannot be written: choose a name that ends in .jpg or .png")
 
 
 def _to_rgb(decoded: NDArray[Any], name: str, *, multiplied: bool) -> Image:

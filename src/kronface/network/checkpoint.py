@@ -23,6 +23,16 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CALIBRATION = "calibration.json"
 
+ENTRIES: dict[str, type] = {
+    "fingerprint": str,
+    "architecture": dict,
+    "preprocessing": dict,
+    "predicted": list,
+    "fused": list,
+    "card": dict,
+}
+"""What `config.json` holds besides its format."""
+
 
 @dataclass(frozen=True)
 class ModelCard:
@@ -99,8 +109,9 @@ def load(folder: Path) -> "Network":
             mean=preprocessing["mean"],
             std=preprocessing["std"],
         )
-    except (KeyError, TypeError, ConfigError) as error:
-        raise CheckpointError(f"{folder / CONFIG} does not describe a network of this version: {error}") from error
+    except (KeyError, TypeError, ValueError, ConfigError, RuntimeError, MemoryError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"{folder / CONFIG} does not describe a network of this version: {reason}") from error
     try:
         weights = load_file(folder / WEIGHTS)
     except FileNotFoundError as error:
@@ -131,6 +142,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} cannot be read ({error}): copy the checkpoint again") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not of the format {FORMAT}: it was written by another program or version")
+    for key, kind in ENTRIES.items():
+        if not isinstance(config.get(key), kind):
+            raise CheckpointError(f"{path} has no '{key}', or an odd one: copy the checkpoint again")
     return config
 
 

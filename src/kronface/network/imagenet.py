@@ -1,10 +1,10 @@
 """ImageNet weights in torchvision's layout for the trunk, and the preprocessing that they were trained with."""
 
-import pickle
+import re
+import warnings
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -17,6 +17,9 @@ MEAN = (123.675, 116.28, 103.53)
 
 STD = (58.395, 57.12, 57.375)
 """Its deviation, torchvision's 0.229, 0.224, 0.225 in units of [0, 255]."""
+
+
+WANTED = "torchvision's vgg19 or vgg19_bn state dict"
 
 
 def load_imagenet(network: Network, path: Path) -> None:
@@ -37,7 +40,7 @@ def load_imagenet(network: Network, path: Path) -> None:
     weights = {name: tensor for name, tensor in _read(path).items() if name.startswith("features.")}
     trunk = network.trunk
     if not weights:
-        raise CheckpointError(f"{path} holds no 'features.*' tensors: bring torchvision's vgg19 or vgg19_bn state dict")
+        raise CheckpointError(f"{path} holds no 'features.*' tensors: bring {WANTED}")
     has_norm = any(name.endswith("running_mean") for name in weights)
     if has_norm and not trunk.batch_norm:
         raise CheckpointError(f"{path} is a vgg19_bn: build the network with batch_norm, or bring a plain vgg19")
@@ -54,16 +57,20 @@ def load_imagenet(network: Network, path: Path) -> None:
 
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise CheckpointError(f"{path} does not exist: name torchvision's vgg19 or vgg19_bn state dict")
+        raise CheckpointError(f"{path} does not exist: name {WANTED}")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} cannot be read as a file of tensors alone ({reason})") from error
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise CheckpointError(f"{path} is not a state dict of tensors")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its remarks on how a file was pickled
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling a damaged file may raise anything
+        # Without PyTorch's own message, which advises to run whatever the file holds.
+        raise CheckpointError(f"{path} cannot be read as a file of tensors alone: bring {WANTED}") from error
+    if not isinstance(loaded, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
+    ):
+        raise CheckpointError(f"{path} is not a state dict of tensors: bring {WANTED}")
     return loaded
 
 
@@ -71,6 +78,9 @@ def _spread(weights: dict[str, Tensor], features: nn.Sequential, path: Path) -> 
     # A plain VGG's convolution k stands at another index than the same convolution between batch normalisations.
     own = {f"features.{name}": tensor for name, tensor in features.state_dict().items()}
     ours = [f"features.{index}" for index, layer in enumerate(features) if isinstance(layer, nn.Conv2d)]
+    odd = [name for name in weights if not re.fullmatch(r"features\.\d+\.(weight|bias)", name)]
+    if odd:
+        raise CheckpointError(f"{path} has {odd[0]}, which VGG-19 has not: it is another network's")
     theirs = sorted({name.rsplit(".", 1)[0] for name in weights}, key=lambda name: int(name.split(".")[1]))
     if len(ours) != len(theirs):
         raise CheckpointError(f"{path} has {len(theirs)} convolutions, VGG-19 has {len(ours)}: it is another network's")

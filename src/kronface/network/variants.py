@@ -34,6 +34,9 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
 )
 """The sizes by name; `vgg19` is the paper's."""
 
+LARGEST_SIZE = 1024
+"""Pixels; a face is warped at up to sixteen times that, and OpenCV's warp ends at 32,767."""
+
 ARMS: tuple[str, ...] = ("identity-only", "attributes-only", "joint")
 """Training conditions: the first two together are the paper's "separately", the third is its "jointly"."""
 
@@ -69,7 +72,7 @@ def build(
         batch_norm: batch normalisation after every convolution and hidden layer (paper, §5).
         logits_per_attribute: 1 (sigmoid) or 2 (the paper's two-way soft-max).
         embedding_size: None, or the units of a further hidden layer before the classes.
-        size: side of the aligned face in pixels, at least 16.
+        size: side of the aligned face in pixels, 16 to 1024.
         mean: per channel, in pixels of [0, 255].
         std: per channel, in pixels of [0, 255].
         seed: of the initial weights.
@@ -87,6 +90,12 @@ def build(
         raise ConfigError(f"logits_per_attribute is {logits_per_attribute}: choose 1 or 2")
     if size < 16:
         raise ConfigError(f"size is {size}: four max-pools need at least 16 pixels")
+    if size > LARGEST_SIZE:
+        raise ConfigError(f"size is {size}: faces are aligned at up to {LARGEST_SIZE} pixels")
+    if embedding_size is not None and embedding_size < 1:
+        raise ConfigError(f"embedding_size is {embedding_size}: it must be at least 1, or left out")
+    if seed < 0:
+        raise ConfigError(f"seed is {seed}: it must be at least 0")
     duplicates = [name for name in predicted if list(predicted).count(name) > 1]
     if duplicates:
         raise ConfigError(f"attribute {duplicates[0]} is predicted twice: name each attribute once")

@@ -17,8 +17,8 @@ def describe_checkpoint(folder: Path) -> dict[str, Any]:
     return {
         "path": str(folder),
         "fingerprint": config["fingerprint"],
-        "arm": architecture["arm"],
-        "variant": architecture["variant"],
-        "fusion": architecture["fusion"],
-        "training": config["card"]["training"] | {"data": config["card"]["training_data"]},
+        "arm": str(architecture.get("arm", "")),
+        "variant": str(architecture.get("variant", "")),
+        "fusion": str(architecture.get("fusion", "")),
+        "training": dict(config["card"].get("training") or {}) | {"data": config["card"].get("training_data")},
     }

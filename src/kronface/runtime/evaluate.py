@@ -9,7 +9,7 @@ import numpy as np
 from kronface.data.records import Records
 from kronface.errors import DataError
 from kronface.evaluation.attributes import AttributeScore, score
-from kronface.evaluation.identification import closed_set
+from kronface.evaluation.identification import check_options, closed_set
 from kronface.evaluation.open_set import Calibration, measure
 from kronface.evaluation.result import assemble
 from kronface.faces.detect import Detector
@@ -57,8 +57,10 @@ def evaluate(
         The content of a results file (`kronface.evaluation.result`).
 
     Raises:
+        ConfigError: an impossible number.
         DataError: too few people or pictures, or too many unreadable ones.
     """
+    check_options(gallery_images=gallery_images, draws=draws, seed=seed, resamples=resamples)
     started = time.perf_counter()
     found = extract(
         records,

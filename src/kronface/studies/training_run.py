@@ -9,6 +9,8 @@ from kronface.errors import CheckpointError, ConfigError
 from kronface.files import Progress, no_progress, write_text
 
 CONFIG = "config.yaml"
+SUMMARY = "summary.txt"
+"""Written last of all: a run that has it is finished, thresholds included."""
 
 IDENTITIES, IMAGES = 400, 8
 """Rendered people, and pictures of each, where nothing else is asked for."""
@@ -60,7 +62,8 @@ def train(
 
     The split `train` is trained on; people of the split `validation`, where there are any, choose the best epoch and
     set the threshold for unknown people. Leaves in `out`: `best/` and `last/` (checkpoints), `metrics.csv`,
-    `config.yaml` (every option, for `--config`), and `last.ckpt` (to resume from).
+    `config.yaml` (every option, for `--config`), `last.ckpt` (to resume from), and `summary.txt` (what was said at the
+    end; its presence marks the run as finished).
 
     Args:
         out: the run's folder.
@@ -125,7 +128,7 @@ def train(
     from kronface.network.variants import build
     from kronface.runtime.calibrate import calibrate_checkpoint
     from kronface.studies.training_source import SYNTH, FileSource, RenderedSource, TrainingSource
-    from kronface.training.fit import fit
+    from kronface.training.fit import check_recipe, fit
 
     resolve_precision(precision, resolve_device(device))
     augmentation(augment)
@@ -176,7 +179,17 @@ def train(
     )
     if imagenet is not None:
         load_imagenet(network, imagenet)
-    write_text(out / CONFIG, _as_yaml(settings))
+    check_recipe(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        attribute_weight=attribute_weight,
+        schedule=schedule,
+        checkpoint_steps=checkpoint_steps,
+        seed=seed,
+        workers=workers,
+        images=len(splits["train"]),
+    )
 
     datasets = {
         name: source.dataset(
@@ -190,6 +203,8 @@ def train(
         for name, part in splits.items()
         if len(part)
     }
+    # Not before everything has been looked at: a run that cannot begin leaves nothing behind.
+    write_text(out / CONFIG, _as_yaml(settings))
     described = f"{records.name}: {len(people)} identities, {len(datasets['train'])} images of {source.name}"
     history = fit(
         network,
@@ -219,7 +234,9 @@ def train(
             )
             remarks.append(calibrated)
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in history[-1].items())
-    return "\n".join([f"trained: {figures}", *remarks, f"checkpoints: {out / 'best'} and {out / 'last'}"])
+    said = "\n".join([f"trained: {figures}", *remarks, f"checkpoints: {out / 'best'} and {out / 'last'}"])
+    write_text(out / SUMMARY, f"{said}\n")
+    return said
 
 
 def _check_layout(layout: str, *, root: Path | None, official: bool, aligned: bool, **rendered: int | None) -> None:
@@ -250,10 +267,10 @@ def _is_finished(out: Path, settings: dict[str, Any]) -> bool:
     import yaml
 
     path = out / CONFIG
+    if not (out / "last.ckpt").is_file() and not (out / SUMMARY).is_file():
+        return False  # ended before there was anything to go on from
     if not path.is_file():
-        if (out / "last.ckpt").is_file():
-            raise CheckpointError(f"{out} holds a checkpoint but no {CONFIG}: choose another --out")
-        return False
+        raise CheckpointError(f"{out} holds a checkpoint but no {CONFIG}: choose another --out")
     try:
         stored = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -268,7 +285,7 @@ def _is_finished(out: Path, settings: dict[str, Any]) -> bool:
             raise ConfigError(
                 f"{out} holds a run with other options ({name} was {was}, now {plain[name]}): choose another --out"
             )
-    return (out / "last" / "config.json").is_file()
+    return (out / SUMMARY).is_file()
 
 
 def _as_yaml(settings: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kronface.synth import facial_hair
 from kronface.synth import texture as paint
 from kronface.synth.head import Floats
 from kronface.synth.identity import Identity
@@ -37,7 +38,7 @@ class Appearance:
     tone: float
     """Of the skin: 0 the lightest, 1 the darkest."""
     marks: paint.SkinMarks
-    brows: paint.Brows
+    brows: facial_hair.Brows
     lips: Colour
     lip_strength: float
     """How much the lips' colour covers the skin's, in [0, 1]."""
@@ -48,6 +49,8 @@ class Appearance:
     """Size, about 1."""
     iris: Colour
     iris_radius: float
+    iris_spokes: int
+    """Of its pattern, around."""
     gloss: float
     """Of the skin: 0 matt, 1 oily."""
     hair_colour: str
@@ -63,7 +66,7 @@ class Appearance:
     hair_beside: float
     """Height to which it grows in front of the ears."""
     beard: str
-    """A name in `texture.BEARDS`."""
+    """A name in `facial_hair.BEARDS`."""
     beard_length: float
     """Metres."""
 
@@ -98,7 +101,7 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
     iris = np.array(IRIS_COLOURS[rng.integers(0, 2) if dark_eyes else rng.integers(2, 5)])
     iris = np.clip(iris * np.exp(rng.normal(0, 0.25, 3)), 0.005, 0.5)
     curl = float(np.clip(rng.normal(0.9, 0.12) if ancestry["african"] > 0.5 else rng.gamma(0.7, 0.28) - 0.05, 0, 1))
-    beards = rng.choice(paint.BEARDS, p=(0.56, 0.2, 0.05, 0.06, 0.13)) if male else "none"
+    beards = rng.choice(facial_hair.BEARDS, p=(0.56, 0.2, 0.05, 0.06, 0.13)) if male else "none"
     beard = str(beards) if rendering.has("beard") else "none"
     marks = paint.SkinMarks(
         blotches=float(np.exp(rng.normal(-0.1, 0.45))),
@@ -111,7 +114,7 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
         beard_shadow=float(rng.uniform(0.2, 0.9)) if male and beard in ("none", "moustache", "goatee") else 0.0,
         veins=float(abs(rng.normal(0, 0.5)) * (1 - tone)),
     )
-    brows = paint.Brows(
+    brows = facial_hair.Brows(
         start=float(rng.normal(0.075, 0.02)),
         end=float(rng.normal(0.40, 0.037)),
         height=float(rng.normal(0.7458 if male else 0.7478, 0.0019)),
@@ -136,6 +139,7 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
         nostrils=float(np.clip(rng.normal(1, 0.12), 0.7, 1.3)),
         iris=triple(iris),
         iris_radius=float(np.clip(rng.normal(0.0059, 0.0002), 0.0054, 0.0064)),
+        iris_spokes=int(rng.integers(14, 34)),
         gloss=float(np.clip(rng.normal(0.5, 0.17), 0.12, 0.95)),
         hair_colour=colour,
         hair=hair,
@@ -166,8 +170,8 @@ def paint_face(identity: Identity, look: Appearance, *, detail: bool) -> tuple[F
     paint.paint_eyes(surface, identity.male, look.lashes)
     paint.paint_nostrils(surface, look.nostrils)
     dark = np.minimum(look.hair, 0.12) * (0.8 if look.hair_colour == "gray" else 0.55)
-    cover = paint.paint_brows(rng, surface, dark, look.brows)
-    paint.paint_beard(rng, surface, look.beard)
+    cover = facial_hair.paint_brows(rng, surface, dark, look.brows)
+    facial_hair.paint_beard(rng, surface, look.beard)
     return surface, cover
 
 

@@ -60,6 +60,10 @@ class Paint:
     iris: wp.vec3
     iris_radius: float
     pupil_radius: float
+    spokes: float
+    """Of the iris's pattern, around."""
+    spokes_turn: float
+    """By which they are turned, radians."""
     eye_left: wp.vec3
     """Centre of the eye at +x on the template."""
     eye_right: wp.vec3

@@ -37,7 +37,7 @@ JAW = (
 """Turn (radians, away from the middle) and height (metres) on the template, from beside the eye to the chin."""
 
 BROW = ((0.40, 0.7439), (0.319, 0.7497), (0.2375, 0.7512), (0.156, 0.7492), (0.08, 0.747))
-"""From the outer end to the inner one, along the middle of an average brow of `texture.paint_brows`."""
+"""From the outer end to the inner one, along the middle of an average brow of `facial_hair.paint_brows`."""
 
 BRIDGE = ((0.0, 0.7345), (0.0, 0.72), (0.0, 0.7055), (0.0, 0.6915))
 BELOW_NOSE = ((0.113, 0.6855), (0.052, 0.681), (0.0, 0.6795))

@@ -104,6 +104,8 @@ class Person:
             "iris": look.iris,
             "iris_radius": look.iris_radius,
             "pupil_radius": 0.0023,
+            "spokes": float(look.iris_spokes),
+            "spokes_turn": float(self.identity.number % 7),
             "eye_left": tuple(left.tolist()),
             "eye_right": tuple(right.tolist()),
             "gloss": look.gloss,

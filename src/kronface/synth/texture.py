@@ -1,4 +1,4 @@
-"""The picture that is wrapped around a head: skin, lips, lashes, brows, and where a beard grows; one per person.
+"""The picture that is wrapped around a head: skin, lips, lashes, and where a beard grows; one per person.
 
 Places are given on the template: the turn about the vertical axis (radians, 0 in front, positive towards the person's
 left; the ears lie at 0.85 to 1.18, for the axis runs behind them) and the height (metres).
@@ -196,7 +196,7 @@ def _regions(rng: np.random.Generator, place: Window, red: Floats, other: Floats
     add(chin, _spot(chin, 0, 0.63, 0.15, 0.012), 0.01 * marks.flush, 0.08 * marks.flush)
     if marks.beard_shadow > 0:
         jaw = window((-0.95, 0.95), (0.592, 0.705))
-        add(jaw, _beard_region(jaw), 0.26 * marks.beard_shadow, 0.16 * marks.beard_shadow)
+        add(jaw, beard_region(jaw), 0.26 * marks.beard_shadow, 0.16 * marks.beard_shadow)
 
 
 def _inside(part: Window, whole: Window) -> tuple[slice, slice]:
@@ -266,7 +266,7 @@ def paint_lips(surface: Floats, colour: NDArray[np.float64], strength: float, fu
     # Lips are darker towards the seam, and their folds run down.
     folds = 1 - 0.07 * np.sin(place.turn * 260) * np.cos(place.turn * 67)
     depth = 1 - 0.25 * np.exp(-(((place.level - line) / 0.004) ** 2))
-    _cover(part, strength * mask, colour * (folds * depth)[:, :, None])
+    cover(part, strength * mask, colour * (folds * depth)[:, :, None])
     part[:, :, GLOSS] += 0.35 * mask
     seam = np.exp(-(((place.level - line) / 0.0011) ** 2)) * (np.abs(across) < 1.02)
     part[:, :, :3] *= 1 - 0.6 * seam[:, :, None]
@@ -297,77 +297,17 @@ def paint_nostrils(surface: Floats, size: float) -> None:
         surface[place.rows, place.columns, :3] *= (1 - 0.85 * hole)[:, :, None]
 
 
-@cache
-def _fibres() -> Floats:
-    """(ROWS, COLUMNS) short hairs that run up, in [0, 1]."""
-    rng = np.random.default_rng(20_261_127)
-    knots = rng.random((ROWS // 7, COLUMNS)).astype(np.float32)
-    field = cv2.GaussianBlur(cv2.resize(knots, (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR), (0, 0), 0.6)
-    ranked = np.empty(field.size, np.float32)
-    ranked[np.argsort(field, axis=None)] = np.linspace(0, 1, field.size, dtype=np.float32)
-    out = ranked.reshape(field.shape)
-    out.setflags(write=False)
-    return out
-
-
-def _hairs(rng: np.random.Generator, place: Window, slant: float) -> Floats:
-    """Hairs in a window that lean by `slant` columns per row; in [0, 1]."""
-    rows, columns = np.arange(place.level.shape[0])[:, None], np.arange(place.turn.shape[1])[None]
-    down, across = rng.integers(ROWS), rng.integers(COLUMNS)
-    where = (columns + across + np.round(slant * rows).astype(int)) % COLUMNS
-    return np.asarray(_fibres()[(rows + down) % ROWS, where], np.float32)
-
-
-@dataclass(frozen=True)
-class Brows:
-    """The shape of a person's brows on the template."""
-
-    start: float
-    """Turn of the inner end."""
-    end: float
-    height: float
-    arch: float
-    tilt: float
-    width: float
-    """Half of their height, metres."""
-    density: float
-
-
-def paint_brows(rng: np.random.Generator, surface: Floats, colour: NDArray[np.float64], brows: Brows) -> Floats:
-    """Both brows, in place.
-
-    Returns:
-        (ROWS, COLUMNS) how much of each place they cover, in [0, 1].
-    """
-    covered = np.zeros((ROWS, COLUMNS), np.float32)
-    for side in (-1, 1):
-        place = window((side * 0.25 - 0.28, side * 0.25 + 0.28), (0.725, 0.775))
-        across = (side * place.turn - brows.start) / (brows.end - brows.start)
-        along = np.clip(across, 0, 1)
-        level = brows.height + brows.arch * np.sin(np.pi * along**1.3) + brows.tilt * across - 0.004 * along**3
-        half = brows.width * (1.05 - 0.65 * along)
-        fibres = _hairs(rng, place, -side * 0.9) - 0.5
-        uneven = np.abs(place.level - level) / half + 0.5 * fibres
-        inside = step(1.25, 0.45, uneven) * step(-0.03, 0.1, across + 0.04 * fibres) * step(1.05, 0.9, across)
-        strength = np.clip(brows.density * inside * (0.95 + 0.5 * fibres), 0, 1)
-        _cover(surface[place.rows, place.columns], strength, colour)
-        covered[place.rows, place.columns] = strength
-    return covered
-
-
-BEARDS = ("none", "stubble", "moustache", "goatee", "full")
-
-
-def _beard_region(place: Window) -> Floats:
+def beard_region(place: Window) -> Floats:
     """Jaw, chin and upper lip: where a full beard grows, in [0, 1]."""
     turn, level = np.abs(place.turn), place.level
     edge = 0.656 + 0.006 * step(0.2, 0.4, turn) + 0.045 * step(0.45, 0.78, turn)
     jaw = step(0.92, 0.82, turn) * step(0.594, 0.61, level) * step(0.0, 0.008, edge - level)
     lips = np.sqrt((turn / 0.17) ** 2 + ((level - 0.661) / 0.0118) ** 2)
-    return np.asarray(np.maximum(jaw * step(0.95, 1.12, lips), _ring(place, lips)), np.float32)
+    return np.asarray(np.maximum(jaw * step(0.95, 1.12, lips), beard_ring(place, lips)), np.float32)
 
 
-def _ring(place: Window, lips: Floats) -> Floats:
+def beard_ring(place: Window, lips: Floats) -> Floats:
+    """Upper lip, chin and what joins them: a beard around the mouth, in [0, 1]; `lips` is 1 at their outline."""
     turn, level = np.abs(place.turn), place.level
     outer = np.sqrt((turn / 0.25) ** 2 + ((level - 0.656) / 0.033) ** 2)
     nose = step(0.6885, 0.6835, level + 0.02 * turn)
@@ -375,29 +315,7 @@ def _ring(place: Window, lips: Floats) -> Floats:
     return np.asarray(ring * (0.35 + 0.65 * np.maximum(step(0.662, 0.668, level), step(0.645, 0.638, level))))
 
 
-def paint_beard(rng: np.random.Generator, surface: Floats, beard: str) -> None:
-    """Where a beard of one of `BEARDS` grows, into its channel: moustache, a ring around the mouth, or all of the jaw.
-
-    The colour comes in the picture, where it may be shaven.
-    """
-    if beard == "none":
-        return
-    place = window((-1.0, 1.0), (0.585, 0.72))
-    turn, level = np.abs(place.turn), place.level
-    lips = np.sqrt((turn / 0.17) ** 2 + ((level - 0.661) / 0.0118) ** 2)
-    ring = _ring(place, lips)
-    chin = step(0.2, 0.13, turn) * step(0.608, 0.618, level) * step(0.654, 0.647, level) * step(0.95, 1.12, lips)
-    if beard == "moustache":
-        region = ring * step(0.655, 0.664, level)
-    elif beard == "goatee":
-        region = np.maximum(ring, chin)
-    else:
-        region = _beard_region(place)
-    grain = 0.1 * noise(rng, 1, place) + 0.22 * noise(rng, 3, place)
-    surface[place.rows, place.columns, BEARD] = np.clip(region * (0.9 + grain), 0, 1)
-
-
-def _cover(part: Floats, strength: Floats, colour: NDArray[np.floating]) -> None:
+def cover(part: Floats, strength: Floats, colour: NDArray[np.floating]) -> None:
     """Blends a colour over the RGB of a part of the surface, in place."""
     part[:, :, :3] += strength[:, :, None] * (np.asarray(colour, np.float32) - part[:, :, :3])
 

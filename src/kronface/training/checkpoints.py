@@ -1,19 +1,28 @@
 """Training checkpoints that are never half-written and never unpickle anything but tensors and plain values."""
 
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
+from torch import Tensor
 
 from kronface.errors import CheckpointError
 from kronface.files import write_bytes
+from kronface.network.checkpoint import check_shapes
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes to a temporary file, flushes it to disk and renames it; reads with `weights_only`."""
+    """Writes to a temporary file, flushes it to disk and renames it; reads with `weights_only`.
+
+    Args:
+        expected: tensors of the module in training, with which those of a file that is read must agree by name and
+            shape.
+    """
+
+    def __init__(self, expected: dict[str, Tensor]) -> None:
+        self.expected = expected
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:  # noqa: ANN401, ARG002 - Lightning's signature
         """Writes `checkpoint` to `path` atomically."""
@@ -31,11 +40,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Reads what `save_checkpoint` wrote.
 
         Raises:
-            CheckpointError: the file cannot be read.
+            CheckpointError: the file cannot be read, or belongs to another network.
         """
         try:
             loaded: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointError(f"{path} cannot be read ({reason}): delete it to start this training anew") from error
+        except Exception as error:  # unpickling a damaged file may raise anything
+            raise CheckpointError(f"{path} cannot be read: delete it to start this training anew") from error
+        if not isinstance(loaded, dict) or "state_dict" not in loaded:
+            raise CheckpointError(f"{path} is no training checkpoint: delete it to start this training anew")
+        check_shapes(self.expected, loaded["state_dict"], Path(path))
         return loaded

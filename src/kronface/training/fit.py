@@ -1,6 +1,9 @@
 """Trains any arm of the network: one function of plain arguments, resumable at any moment."""
 
 import logging
+import math
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,20 +72,22 @@ def fit(
         The history: one row per epoch, as in `out/metrics.csv`.
 
     Raises:
-        ConfigError: an impossible number, an unknown name, or a GPU that is not there.
+        ConfigError: an impossible number, an unknown name, a GPU that is not there, or a loss that is no number.
         CheckpointError: `out/last.ckpt` is damaged or belongs to another network.
     """
-    _check_positive(
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, checkpoint_steps=checkpoint_steps
-    )
     where = resolve_device(device)
     how = resolve_precision(precision, where)
-    if schedule not in SCHEDULES:
-        raise ConfigError(f"unknown schedule '{schedule}': choose one of {', '.join(SCHEDULES)}")
-    if batch_size < 2:
-        raise ConfigError(f"batch_size is {batch_size}: batch normalisation needs at least 2 images per batch")
-    if len(train) < batch_size:
-        raise ConfigError(f"batch_size is {batch_size}, but there are {len(train)} training images: lower it")
+    check_recipe(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        attribute_weight=attribute_weight,
+        schedule=schedule,
+        checkpoint_steps=checkpoint_steps,
+        seed=seed,
+        workers=workers,
+        images=len(train),
+    )
     data = TrainingData(train, batch_size=batch_size, seed=seed, steps_per_round=checkpoint_steps, workers=workers)
     module = TrainingModule(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
@@ -124,7 +129,7 @@ def fit(
             max_epochs=epochs * data.rounds_per_epoch,
             reload_dataloaders_every_n_epochs=1,
             callbacks=[journal],
-            plugins=[AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(module.state_dict())],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -134,20 +139,68 @@ def fit(
         )
         resume = out / LAST
         network.train()
-        trainer.fit(module, datamodule=data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
+        with _interrupts_as_such():
+            trainer.fit(module, datamodule=data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
     network.to(torch.device("cpu")).eval()
     _save(network, out / "last", described)
     return journal.history
+
+
+def check_recipe(
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    attribute_weight: float,
+    schedule: str,
+    checkpoint_steps: int,
+    seed: int,
+    workers: int,
+    images: int,
+) -> None:
+    """Whether `fit` can begin with these of its arguments and so many training images.
+
+    Raises:
+        ConfigError: an impossible number or an unknown name.
+    """
+    numbers = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "checkpoint_steps": checkpoint_steps,
+    }
+    for name, value in numbers.items():
+        if not 0 < value < math.inf:
+            raise ConfigError(f"{name} is {value}: it must be above 0")
+    for name, value in {"attribute_weight": attribute_weight, "seed": seed, "workers": workers}.items():
+        if not 0 <= value < math.inf:
+            raise ConfigError(f"{name} is {value}: it must be at least 0")
+    if schedule not in SCHEDULES:
+        raise ConfigError(f"unknown schedule '{schedule}': choose one of {', '.join(SCHEDULES)}")
+    if batch_size < 2:
+        raise ConfigError(f"batch_size is {batch_size}: batch normalisation needs at least 2 images per batch")
+    if images < batch_size:
+        raise ConfigError(f"batch_size is {batch_size}, but there are {images} training images: lower it")
 
 
 def _save(network: Network, folder: Path, card: ModelCard) -> None:
     network.save_pretrained(folder, card=card)
 
 
-def _check_positive(**values: float) -> None:
-    for name, value in values.items():
-        if value <= 0:
-            raise ConfigError(f"{name} is {value}: it must be above 0")
+@contextmanager
+def _interrupts_as_such() -> Iterator[None]:
+    # On Ctrl-C Lightning tidies up, leaves the signal ignored, and ends the process by itself, with exit code 1.
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if in_main and handler is not None:
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

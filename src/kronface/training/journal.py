@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from kronface.errors import ConfigError
 from kronface.files import Progress, write_text
 
 LAST = "last.ckpt"
@@ -83,13 +85,21 @@ class Journal(Callback):
         batch: Any,  # noqa: ANN401, ARG002
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Adds the step's losses to the epoch's and reports progress."""
+        """Adds the step's losses to the epoch's and reports progress.
+
+        Raises:
+            ConfigError: a loss is no finite number.
+        """
         now = time.perf_counter()
         self._seconds += now - self._started
         self._started = now
-        for name, value in outputs.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value.item()
         done = trainer.global_step
+        for name, value in outputs.items():
+            number = value.item()
+            if not math.isfinite(number):
+                # From here on all weights are worthless; the last checkpoint is from before.
+                raise ConfigError(f"{self.out}: the {name} is {number} at step {done}: lower --learning-rate")
+            self._sums[name] = self._sums.get(name, 0.0) + number
         steps = (done - 1) % self.steps_per_epoch + 1
         parts = [
             f"{name.replace('_', ' ')} {total / steps:.3f}" for name, total in self._sums.items() if name != "loss"

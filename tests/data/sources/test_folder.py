@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -57,7 +58,32 @@ def test_people_below_a_folder_without_pictures(write_people: WritePeople) -> No
     assert any("3 people lie deeper" in note for note in records.notes)
 
 
-def test_links_to_folders_are_not_followed(write_people: WritePeople) -> None:
+def test_links_to_people_elsewhere_are_followed(write_people: WritePeople, tmp_path: Path) -> None:
+    root = write_people({"ann": 1})
+    write_people({"../elsewhere/bob": 2, "../elsewhere/cem": 1})
+    elsewhere = (root / ".." / "elsewhere").resolve()
+    (elsewhere / "cem" / "back").symlink_to(elsewhere)
+    (root / "bob").symlink_to(elsewhere / "bob")
+    (root / "cem").symlink_to(elsewhere / "cem")
+    (root / "zoe").symlink_to(elsewhere / "bob")  # the same pictures under a second name
+    assert folder(root).table["path"].to_list() == ["ann/000.png", "bob/000.png", "bob/001.png", "cem/000.png"]
+
+
+def test_a_picture_that_links_to_itself_is_that_pictures_fault(write_people: WritePeople) -> None:
+    root = write_people({"ann": 1})
+    (root / "ann" / "loop.png").symlink_to("loop.png")
+    assert folder(root).table["path"].to_list() == ["ann/000.png", "ann/loop.png"]
+
+
+@pytest.mark.parametrize("name", [b"M\xfcller", b"ann/\xff.png"])
+def test_names_that_are_not_utf8_are_named(write_people: WritePeople, name: bytes) -> None:
+    root = write_people({"ann": 1})
+    (root / os.fsdecode(name)).mkdir()
+    with pytest.raises(DataError, match=r"holds '.*\\xf.*', a name that is not UTF-8: rename it"):
+        folder(root)
+
+
+def test_links_that_lead_back_are_not_followed(write_people: WritePeople) -> None:
     root = write_people({"ann": 1, "bob": 1})
     (root / "ann" / "loop").symlink_to(root)
     (root / "alias").symlink_to(root / "bob")

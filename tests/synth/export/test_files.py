@@ -92,7 +92,7 @@ import sys
 from pathlib import Path
 from kronface.synth.export import write_folder
 if __name__ == "__main__":
-    write_folder(Path(sys.argv[1]), identities=30, images=2, seed=5, aligned=True, workers=2)
+    write_folder(Path(sys.argv[1]), identities=14, images=2, seed=5, aligned=True, workers=2)
 """
 
 
@@ -120,10 +120,10 @@ def test_a_killed_run_leaves_no_process_and_goes_on(tmp_path: Path) -> None:
     assert not _lives(process.pid)  # the workers end by themselves
     assert not (out / "truth.csv").exists()
     arguments = json.loads((out / MANIFEST).read_text())
-    assert arguments["identities"] == 30
-    write_folder(out, identities=30, images=2, seed=5, aligned=True, workers=2)
+    assert arguments["identities"] == 14
+    write_folder(out, identities=14, images=2, seed=5, aligned=True, workers=2)
     write_folder(tmp_path / "straight", identities=3, images=2, seed=5, aligned=True, workers=1)
     straight, resumed = files(tmp_path / "straight"), files(out)
     assert all(resumed[name] == digest for name, digest in straight.items() if name.endswith(".jpg"))
-    assert len([name for name in resumed if name.endswith(".jpg")]) == 60
+    assert len([name for name in resumed if name.endswith(".jpg")]) == 28
     assert not [name for name in resumed if name.endswith(".tmp")]

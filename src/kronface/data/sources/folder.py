@@ -23,15 +23,17 @@ def folder(root: Path, *, aligned: bool = False) -> Records:
 
     A person is a folder that holds pictures, whatever its name; whatever lies deeper inside it belongs to the same
     person. Mostly those are the folders directly below the root; where such a folder has only folders in it (`train/`,
-    `test/`), those are the people, named by their path (`train/ann`), and a note says so. Hidden files, links to
-    folders, and files that are no pictures by their suffix are passed over.
+    `test/`), those are the people, named by their path (`train/ann`), and a note says so. Links to folders are
+    followed, except those that lead to where the reader has been or will come by itself. Hidden files, and files that
+    are no pictures by their suffix, are passed over.
 
     Args:
         root: holds one folder per person.
         aligned: the pictures are crops at the reference points already.
 
     Raises:
-        DataError: the folder is missing, empty, cannot be read, or holds pictures but no folders of people.
+        DataError: the folder is missing, empty, cannot be read, holds pictures but no folders of people, or a name
+            that is not UTF-8.
     """
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: name one that holds a folder per person")
@@ -39,13 +41,14 @@ def folder(root: Path, *, aligned: bool = False) -> Records:
     empty: list[str] = []
     loose = 0
     rendered = (root / RENDERED).is_file()
-    for name, is_folder in _entries(root):
+    visited = [root.resolve()]
+    for name, is_folder in _entries(root, visited):
         if rendered and name == MASKS:
             continue
         if not is_folder:
             loose += _is_picture(name)
             continue
-        found = _people(root, name)
+        found = _people(root, name, visited)
         rows += found
         if not found:
             empty.append(name)
@@ -58,39 +61,55 @@ def folder(root: Path, *, aligned: bool = False) -> Records:
     return Records.from_columns(root, table, name="folder", notes=_notes(table, empty, loose))
 
 
-def _people(root: Path, person: str) -> list[tuple[str, str]]:
+def _people(root: Path, person: str, visited: list[Path]) -> list[tuple[str, str]]:
     """(path, identity) of every picture below `root/person`, both relative to the root."""
-    entries = _entries(root / person)
+    entries = _entries(root / person, visited)
     if any(not is_folder and _is_picture(name) for name, is_folder in entries):
-        return [(path, person) for path in _pictures(root, person)]
-    return [row for name, is_folder in entries if is_folder for row in _people(root, f"{person}/{name}")]
+        return [(path, person) for path in _pictures(root, person, entries, visited)]
+    return [row for name, is_folder in entries if is_folder for row in _people(root, f"{person}/{name}", visited)]
 
 
-def _pictures(root: Path, below: str) -> list[str]:
+def _pictures(root: Path, below: str, entries: list[tuple[str, bool]], visited: list[Path]) -> list[str]:
     found = []
-    for name, is_folder in _entries(root / below):
+    for name, is_folder in entries:
         path = f"{below}/{name}"
         if is_folder:
-            found += _pictures(root, path)
+            found += _pictures(root, path, _entries(root / path, visited), visited)
         elif _is_picture(name):
             found.append(path)
     return found
 
 
-def _entries(where: Path) -> list[tuple[str, bool]]:
-    """(name, is a folder) of what lies in a folder, sorted; without hidden things and links to folders."""
+def _entries(where: Path, visited: list[Path]) -> list[tuple[str, bool]]:
+    """(name, is a folder) of what lies in a folder, sorted; without hidden things and links that lead back.
+
+    Args:
+        where: the folder.
+        visited: tops of the trees that are read, resolved; those that links lead to are added.
+    """
     try:
         with os.scandir(where) as entries:
-            return sorted(
-                (entry.name, entry.is_dir())
-                for entry in entries
-                if not entry.name.startswith(".")
-                and entry.name not in JUNK
-                # A link to a folder may lead back to one of its parents; one to a picture is as good as the picture.
-                and not (entry.is_symlink() and entry.is_dir())
+            listed = sorted(
+                (entry for entry in entries if not entry.name.startswith(".") and entry.name not in JUNK),
+                key=lambda entry: entry.name,
             )
     except OSError as error:
         raise DataError(f"{where} cannot be read: {error.strerror}") from error
+    found = []
+    for entry in listed:
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(entry.name).decode(errors="backslashreplace")
+            raise DataError(f"{where} holds '{shown}', a name that is not UTF-8: rename it") from None
+        is_folder = Path(entry.path).is_dir()  # unlike the entry's own, without an error for a link to itself
+        if is_folder and entry.is_symlink():
+            target = Path(entry.path).resolve()
+            if any(target.is_relative_to(top) or top.is_relative_to(target) for top in visited):
+                continue  # into a loop, or to pictures that are read anyway
+            visited.append(target)
+        found.append((entry.name, is_folder))
+    return found
 
 
 def _is_picture(name: str) -> bool:

@@ -151,8 +151,10 @@ def _samples(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picture(root: Path, path: str) -> dict[str, str | None]:
-    """A thumbnail as a data URI, or None where the picture is no longer there."""
-    image = cv2.imread(str(root / path)) if (root / path).is_file() else None
+    """A thumbnail as a data URI, or None where the picture is no longer there, or the path leads out of the root."""
+    # Results files come from others too: the page shows pictures of the data set, not whatever a path names.
+    inside = not Path(path).is_absolute() and ".." not in Path(path).parts
+    image = cv2.imread(str(root / path)) if inside and (root / path).is_file() else None
     if image is None:
         return {"path": path, "uri": None}
     scale = THUMBNAIL * 1.5 / max(image.shape[:2])
