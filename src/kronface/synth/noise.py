@@ -97,17 +97,17 @@ class Judge:
 
 JUDGES: Mapping[str, Judge] = MappingProxyType(
     {
-        "Narrow_Eyes": Judge(0.06045, 0.08796, -0.11689),
-        "Big_Nose": Judge(0.07002, 0.05070, 0.95192),
-        "Pointy_Nose": Judge(0.03666, 0.08201, -0.09960),
-        "Chubby": Judge(0.15124, 0.20175, 3.10261),
-        "Double_Chin": Judge(1.00000, 0.26507, 1.23580),
-        "High_Cheekbones": Judge(0.05978, 0.02200, 0.18883),
-        "Male": Judge(1.00000, 0.18683, 0.53570),
-        "Bald": Judge(1.00000, 0.12583, 1.04462),
-        "Big_Lips": Judge(0.01663, 0.01183, 0.18998),
-        "Oval_Face": Judge(0.13324, 0.09853, -0.17362),
-        "Young": Judge(1.00000, 3.32311, -49.45709),
+        "Narrow_Eyes": Judge(0.06033, 0.08496, -0.12626),
+        "Big_Nose": Judge(0.06672, 0.05059, 0.95211),
+        "Pointy_Nose": Judge(0.03466, 0.08292, -0.10616),
+        "Chubby": Judge(0.14497, 0.20585, 3.09139),
+        "Double_Chin": Judge(1.00000, 0.26509, 1.22952),
+        "High_Cheekbones": Judge(0.05936, 0.02174, 0.18857),
+        "Male": Judge(1.00000, 0.19177, 0.53505),
+        "Bald": Judge(1.00000, 0.13350, 1.05442),
+        "Big_Lips": Judge(0.01649, 0.01156, 0.18889),
+        "Oval_Face": Judge(0.12587, 0.09902, -0.16762),
+        "Young": Judge(1.00000, 3.50805, -49.60496),
     }
 )
 """Found once from 50,000 drawn identities with two scenes each."""
