@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from kronface.synth.camera import background, develop, meter
 from kronface.synth.head import Floats, load_head
+from kronface.synth.landmarks import face_box
 from kronface.synth.linear import transform
-from kronface.synth.person import face_vertices, make_person
+from kronface.synth.person import make_person
 from kronface.synth.render import Camera, render
 from kronface.synth.scene import draw_scene
 
@@ -63,8 +64,7 @@ def take_group_photo(people: Sequence[int], *, seed: int, image: int = 10_000) -
         mesh, surface = person.mesh(scene, styling, expressed), person.surface(styling)
         seen = render(mesh, pose, surface, scene.lighting, camera, window)
         canvas[:, left:right] = seen.linear
-        face = camera.project(seen.positions[face_vertices(head)])[:, :2] + (left, 0)
-        boxes.append(np.concatenate([face.min(0), np.ptp(face, axis=0)]).astype(np.float32))
+        boxes.append(face_box(head, camera.project(seen.positions[: len(head.template)])) + np.array((left, 0, 0, 0), np.float32))
         places.append((transform(plane, matrix[:, :2]) + matrix[:, 2] + (left, 0)).astype(np.float32))
     flaws = replace(shared.flaws, blur=0.3, motion=(0.0, 0.0), shrink=1.0, exposure=1.0, grey=False)
     developed = develop(canvas, flaws, rng, gain=meter(canvas, np.concatenate(places)), scale=1.0)

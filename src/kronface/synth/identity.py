@@ -85,20 +85,22 @@ def draw_identity(head: Head, number: int, seed: int) -> Identity:
 
 
 def _draw_changes(head: Head, rng: np.random.Generator, weight: float) -> Floats:
-    values = np.zeros(len(head.changes), np.float32)
-    pairs: dict[str, float] = {}
-    spreads = _spreads(head)
-    for index, name in enumerate(head.changes):
-        bare = name.removeprefix("l-").removeprefix("r-")
-        drawn = float(rng.normal())
-        if bare != name:
-            drawn = pairs.setdefault(bare, drawn)
-            drawn += float(rng.normal()) * ASYMMETRY / SPREAD
-        values[index] = np.clip(drawn * spreads[index], -LIMIT, LIMIT)
+    drawn, own = rng.normal(size=(2, len(head.changes)))
+    first, paired = _pairs(head)
+    drawn = drawn[first] + np.where(paired, own * ASYMMETRY / SPREAD, 0.0)
+    values: Floats = np.clip(drawn * _spreads(head), -LIMIT, LIMIT).astype(np.float32)
     # A double chin and a full face come with weight, and not below it.
     values[head.changes.index("neck-double-incr")] = np.clip(rng.normal(3.2 * (weight - 0.62), 0.25), 0, 1)
     values[head.changes.index("head-fat-incr")] = np.clip(rng.normal(2.0 * (weight - 0.48), 0.25), -0.4, 0.9)
     return values
+
+
+@cache
+def _pairs(head: Head) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(C,) for each local change the first one of its pair, which is itself where it has none; and whether it has."""
+    bare = [name.removeprefix("l-").removeprefix("r-") for name in head.changes]
+    first = np.array([bare.index(name) for name in bare])
+    return first, np.array([name != full for name, full in zip(bare, head.changes, strict=True)])
 
 
 @cache

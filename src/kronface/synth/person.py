@@ -208,14 +208,3 @@ def _materials(head: Head) -> NDArray[np.int32]:
     """(F,) the head's materials: by its parts, and ears apart from other skin."""
     ears = ear_vertices(head)[head.triangles].any(1) & (head.parts == 0)
     return np.asarray(np.where(ears, EAR, MATERIALS[head.parts]), np.int32)
-
-
-@cache
-def face_vertices(head: Head) -> NDArray[np.int64]:
-    """Numbers of the skin's vertices between forehead and chin and from cheek to cheek: what a face's box holds."""
-    skin = np.unique(head.triangles[head.parts == 0])
-    places = head.template[skin]
-    turn = np.abs(np.arctan2(places[:, 0], -places[:, 1]))
-    inside = (turn < 1.1) & (places[:, 2] > 0.615) & (places[:, 2] < 0.785) & ~ear_vertices(head)[skin]
-    out: NDArray[np.int64] = skin[inside]
-    return out
