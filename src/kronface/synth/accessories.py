@@ -18,6 +18,12 @@ COVERS = ("scarf", "mask", "hand")
 OUTLINE = 22
 """Corners of a lens."""
 
+NOSE = 0.0075
+"""Half of the room between two lenses, at least; metres."""
+
+MASK_COLUMNS, MASK_ROWS, MASK_TURN = 21, 11, 0.72
+"""Vertices across and down, and the turn at which it ends on either side."""
+
 
 def accessories(head: Head, styling: Styling, neutral: Floats, expressed: Floats) -> list[Part]:
     """All parts of a styling but hair.
@@ -48,7 +54,8 @@ def spectacles(head: Head, pair: Spectacles, neutral: Floats) -> list[Part]:
     front = float(min(eye[:, 1].min() for eye in eyes)) - 0.013
     angle = np.arange(OUTLINE) / OUTLINE * 2 * np.pi
     power = 2 / pair.roundness
-    outline_x = pair.width * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** power
+    width = min(pair.width, half - NOSE)
+    outline_x = width * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** power
     outline_z = pair.height * np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** power
     # The outer upper corner a little higher, the lower edge narrower, as most frames are.
     outline_x = outline_x * np.where(outline_z < 0, 0.94, 1.0)
@@ -73,7 +80,7 @@ def spectacles(head: Head, pair: Spectacles, neutral: Floats) -> list[Part]:
         middle = 0.45 * hinge + 0.55 * end + (side * 0.006, 0, 0.001)
         temple = np.stack([hinge, middle, end])
         parts.append(_solid(*tube(temple, max(pair.rim * 1.2, 0.0011), sides=5), FRAME, FRAME_PAINT))
-    inner = half + 0.001 - pair.width
+    inner = half + 0.001 - width
     across = np.linspace(-inner, inner, 7)
     level = float(np.mean([eye[:, 2].mean() for eye in eyes])) + 0.25 * pair.height
     bridge = np.stack([across, np.full(7, front - 0.011), level + 0.004 * (1 - (across / inner) ** 2)], 1)
@@ -157,14 +164,15 @@ def earrings(head: Head, neutral: Floats, seed: int) -> list[Part]:
 
 def mask(head: Head, expressed: Floats, rng: np.random.Generator) -> list[Part]:
     """A cloth over nose, mouth and chin, with its bands to the ears."""
-    rows, columns = 11, 21
+    rows, columns = MASK_ROWS, MASK_COLUMNS
     across = np.linspace(-1, 1, columns)[None]
     down = np.linspace(0, 1, rows)[:, None]
     upper = 0.704 - 0.012 * across**2 + rng.uniform(-0.012, 0.004)
     lower = 0.611 + 0.03 * across**2
     level = upper + (lower - upper) * down
-    turn = 0.72 * across + 0 * down
+    turn = MASK_TURN * across + 0 * down
     radius = _radius(head, expressed, turn, level) + 0.0035
+    radius += _needed(head, expressed, radius, level)
     frame = _frame(head)
     place = np.stack([radius * np.sin(turn), -radius * np.cos(turn), level], 2) - frame
     parts = [_solid(place.reshape(-1, 3), grid_triangles(rows, columns), CLOTH, COVER_PAINT)]
@@ -270,7 +278,7 @@ def _skull(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Middle of the skull (3,), and the distance of the scalp from it in each direction."""
     rest = head.template
-    used = np.flatnonzero((rest[:, 2] > 0.7) & ~ear_vertices(head) & (np.abs(rest[:, 0]) < 0.12))
+    used = np.flatnonzero((rest[:, 2] > 0.66) & ~ear_vertices(head) & (np.abs(rest[:, 0]) < 0.12))
     used = np.intersect1d(used, np.unique(head.triangles[head.parts == 0]))
     crown = neutral[used[rest[used, 2] > 0.76]]
     middle = (crown.max(0) + crown.min(0)) / 2
@@ -284,13 +292,52 @@ def _skull(
 
 def _radius(head: Head, places: Floats, turn: NDArray[np.floating], level: NDArray[np.floating]) -> NDArray[np.float64]:
     """Distance of the skin from the template's vertical axis at places of a turn and a height on the template."""
-    skin = np.unique(head.triangles[head.parts == 0])
-    real = places[skin] + _frame(head)
-    turns, radii = np.arctan2(real[:, 0], -real[:, 1]), np.hypot(real[:, 0], real[:, 1])
-    near = (np.abs(turns) < 1.1) & (real[:, 2] > 0.58) & (real[:, 2] < 0.74)
-    turns, levels, radii = turns[near], real[near, 2], radii[near]
+    turns, levels, radii = _polar(head, places)
+    near = (np.abs(turns) < 1.1) & (levels > 0.58) & (levels < 0.74)
+    turns, levels, radii = turns[near], levels[near], radii[near]
     far = ((turn.reshape(-1, 1) - turns) / 0.085) ** 2 + ((level.reshape(-1, 1) - levels) / 0.0095) ** 2
     return _soft_maximum(1 - far, radii, 1.0).reshape(turn.shape)
+
+
+def _needed(
+    head: Head, places: Floats, radius: NDArray[np.float64], level: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """How much further out a mask's vertices must lie so that no skin sticks out of its triangles: noses do.
+
+    Args:
+        head: the template.
+        places: (V, 3) of the person.
+        radius: (rows, columns) of the mask's vertices from the vertical axis.
+        level: (rows, columns) their heights on the template.
+    """
+    rows, columns = radius.shape
+    turns, levels, radii = _polar(head, places)
+    x = (turns / MASK_TURN + 1) / 2 * (columns - 1)
+    inside = (x >= 0) & (x < columns - 1)
+    x, levels, radii = x[inside], levels[inside], radii[inside]
+    left = x.astype(int)
+    upper, lower = (np.interp(x, np.arange(columns), row) for row in (level[0], level[-1]))
+    y = (upper - levels) / (upper - lower) * (rows - 1)
+    inside = (y >= 0) & (y < rows - 1)
+    x, y, left, radii = x[inside], y[inside], left[inside], radii[inside]
+    top = y.astype(int)
+    x, y = x - left, y - top
+    out = np.zeros_like(radius)
+    for _ in range(2):
+        a, b, c, d = ((radius + out)[top + i, left + j] for i in (0, 1) for j in (0, 1))
+        cloth = np.where(x + y < 1, a + x * (b - a) + y * (c - a), d + (1 - x) * (c - d) + (1 - y) * (b - d))
+        missing = radii + 0.0025 - cloth
+        for i in (0, 1):
+            for j in (0, 1):
+                np.maximum.at(out, (top + i, left + j), out[top + i, left + j] + missing)
+    return out
+
+
+def _polar(head: Head, places: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Turn, height and distance from the template's vertical axis of the skin's vertices."""
+    skin = np.unique(head.triangles[head.parts == 0])
+    x, y, z = (places[skin] + _frame(head)).astype(np.float64).T
+    return np.arctan2(x, -y), z, np.hypot(x, y)
 
 
 def _soft_maximum(

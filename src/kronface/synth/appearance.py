@@ -101,8 +101,7 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
     iris = np.array(IRIS_COLOURS[rng.integers(0, 2) if dark_eyes else rng.integers(2, 5)])
     iris = np.clip(iris * np.exp(rng.normal(0, 0.25, 3)), 0.005, 0.5)
     curl = float(np.clip(rng.normal(0.9, 0.12) if ancestry["african"] > 0.5 else rng.gamma(0.7, 0.28) - 0.05, 0, 1))
-    beards = rng.choice(facial_hair.BEARDS, p=(0.56, 0.2, 0.05, 0.06, 0.13)) if male else "none"
-    beard = str(beards) if rendering.has("beard") else "none"
+    beard = str(rng.choice(facial_hair.BEARDS, p=(0.56, 0.2, 0.05, 0.06, 0.13))) if male else "none"
     marks = paint.SkinMarks(
         blotches=float(np.exp(rng.normal(-0.1, 0.45))),
         flush=float(abs(rng.normal(0.7, 0.5)) * (1 - 0.6 * tone)),
@@ -148,7 +147,7 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
         hair_front=float(front),
         hair_recess=float(recess),
         hair_beside=float(rng.normal(0.7 if male else 0.708, 0.006)),
-        beard=beard,
+        beard=beard if rendering.has("beard") else "none",
         beard_length=float(rng.uniform(0.003, 0.008) if beard == "full" else rng.uniform(0.002, 0.004)),
     )
 
@@ -164,8 +163,8 @@ def paint_face(identity: Identity, look: Appearance, *, detail: bool) -> tuple[F
     Returns:
         (ROWS, COLUMNS, 8) as `texture` describes it, and (ROWS, COLUMNS) how much of each place the brows cover.
     """
-    rng = identity.generator(12)
-    surface = paint.paint_skin(rng, np.array(look.skin), look.marks, detail=detail)
+    rng = identity.generator(13)
+    surface = paint.paint_skin(identity.generator(12), np.array(look.skin), look.marks, detail=detail)
     paint.paint_lips(surface, np.array(look.lips), look.lip_strength, look.lip_fullness)
     paint.paint_eyes(surface, identity.male, look.lashes)
     paint.paint_nostrils(surface, look.nostrils)

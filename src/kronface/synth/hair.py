@@ -20,6 +20,9 @@ LINE = 512
 
 TURNS: Floats = np.asarray(((np.arange(LINE) + 0.5) / LINE - 0.5) * 2 * np.pi, np.float32)
 
+BRIM = 0.72
+"""Height on the template down to which hats reach: hair is let out below."""
+
 LAYERS = {"cropped": (1.0,), "short": (1.0, 0.5), "medium": (1.0, 0.5), "long": (1.0, 0.5)}
 """Heights of the layers above the roots, as shares of the hair's thickness."""
 
@@ -121,7 +124,7 @@ def cap(head: Head, style: HairStyle, line: Floats, positions: Floats, normals: 
     return parts
 
 
-def curtain(head: Head, style: HairStyle, positions: Floats, eye_level: float) -> list[Part]:
+def curtain(head: Head, style: HairStyle, positions: Floats, eye_level: float, *, pressed: bool) -> list[Part]:
     """Medium and long hair beside and behind the face; none where it is short, tied, or stands up by itself.
 
     Args:
@@ -129,6 +132,7 @@ def curtain(head: Head, style: HairStyle, positions: Floats, eye_level: float) -
         style: of the hair.
         positions: (V, 3) of the head at rest.
         eye_level: height of the eyes on the template: heights in `positions` are relative to it.
+        pressed: a hat lies on it.
     """
     if style.length not in ("medium", "long") or style.tied or (style.curl > 0.5 and style.length == "medium"):
         return []
@@ -136,11 +140,11 @@ def curtain(head: Head, style: HairStyle, positions: Floats, eye_level: float) -
     rest = head.template
     crown = positions[(rest[:, 2] > 0.74) & ~ear_vertices(head)]
     middle = (crown.max(0) + crown.min(0)) / 2
-    radius = (crown.max(0) - crown.min(0)) / 2 + style.thickness * 0.75
+    radius = (crown.max(0) - crown.min(0)) / 2 + (0.0 if pressed else style.thickness * 0.75)
     opening = rng.uniform(1.2, 1.4) if style.tucked else rng.uniform(0.88, 1.08)
     columns, rows = 96, 14
     end = (rng.uniform(0.6, 0.655) if style.length == "medium" else rng.uniform(0.46, 0.56)) - eye_level
-    top = 0.8 - eye_level
+    top = (0.77 if pressed else 0.8) - eye_level
     turns = np.linspace(opening, 2 * np.pi - opening, columns)
     down = np.linspace(0, 1, rows)[:, None]
     ragged = 0.004 * rng.normal(size=columns) + 0.012 * np.sin(turns * rng.uniform(2, 5) + rng.uniform(0, 6))
@@ -152,7 +156,8 @@ def curtain(head: Head, style: HairStyle, positions: Floats, eye_level: float) -
     speeds, phase = rng.uniform(8, 22), rng.uniform(0, 6)
     folds = 1 + 0.02 * np.sin(turns * rng.uniform(14, 24)) + 0.012 * np.sin(turns * rng.uniform(30, 50))
     # Narrower towards the crown, so that its upper edge disappears into the cap; wider or narrower further down.
-    bulge = 0.8 + 0.24 * np.clip(down * 3.5, 0, 1) + (rng.uniform(-0.08, 0.12) + 0.1 * style.curl) * down
+    widening = (BRIM - eye_level - heights) / 0.04 if pressed else down * 3.5
+    bulge = 0.8 + 0.24 * np.clip(widening, 0, 1) + (rng.uniform(-0.08, 0.12) + 0.1 * style.curl) * down
     swing = np.sin(down * speeds + turns * 3 + phase + 2 * np.sin(turns * 5))
     parts = []
     for out, loose in ((0.0, 0.0), (0.005, 0.22)):  # a dense sheet, and looser strands over it

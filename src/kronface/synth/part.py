@@ -92,9 +92,13 @@ def tube(
     points = np.asarray(path, np.float64)
     ahead = np.roll(points, -1, 0) - np.roll(points, 1, 0) if closed else np.gradient(points, axis=0)
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
-    up = np.where(np.abs(ahead[:, 2:]) < 0.9, (0.0, 0.0, 1.0), (0.0, 1.0, 0.0))
-    first = np.cross(ahead, up)
-    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    first = np.empty_like(ahead)
+    before = np.cross(ahead[0], (0.0, 0.0, 1.0) if abs(ahead[0, 2]) < 0.9 else (0.0, 1.0, 0.0))
+    for number, way in enumerate(ahead):
+        # Carried along: a section of its own choice at each point would twist the tube.
+        before = before - way * (before @ way)
+        before /= np.linalg.norm(before)
+        first[number] = before
     second = np.cross(ahead, first)
     angle = np.arange(sides) / sides * 2 * np.pi
     ring = first[:, None] * np.cos(angle)[None, :, None] + second[:, None] * np.sin(angle)[None, :, None]

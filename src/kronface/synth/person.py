@@ -71,7 +71,8 @@ class Person:
         head, look = self.head, self.appearance
         parts = [*self._teeth(scene), *self._hair_of(styling)[1]]
         if look.beard in ("moustache", "goatee", "full") and not styling.shaven:
-            parts += beard(head, expressed, self.normals, look.beard_length)
+            length = min(look.beard_length, 0.0015) if styling.cover == "mask" else look.beard_length
+            parts += beard(head, expressed, self.normals, length)
         parts += accessories(head, styling, self.neutral, expressed)
         return assemble(expressed, head.template, head.open_light, head.triangles, _materials(head), parts)
 
@@ -149,7 +150,7 @@ class Person:
             eye_level = float(self.head.template[eye_vertices(self.head), 2].mean())
             parts = cap(self.head, style, line, self.neutral, self.normals, pressed=pressed)
             if styling.hat != "headscarf":
-                parts += curtain(self.head, style, self.neutral, eye_level)
+                parts += curtain(self.head, style, self.neutral, eye_level, pressed=pressed)
             if not pressed:
                 parts += knot(self.head, style, self.neutral)
             self._hair[style, pressed] = line, parts

@@ -84,14 +84,15 @@ def take_picture(
     expressed, pose = person.expressed(scene), person.pose(scene)
     points = person.landmarks(expressed, pose)
     rng = np.random.default_rng([seed, identity, 1 + image, 8])
+    loose = 1.0 if rendering.has("camera") else 0.0
     plane = np.stack([points[:, 0], -points[:, 2]], 1) / (points[:, 1:2] + scene.distance)
     if framing == "celeba":
-        shape, matrix, scale = CELEBA_SHAPE, similarity(plane, CELEBA_POINTS + rng.normal(0, 0.7, (5, 2))), 1.0
+        shape, matrix, scale = CELEBA_SHAPE, similarity(plane, CELEBA_POINTS + loose * rng.normal(0, 0.7, (5, 2))), 1.0
     elif framing == "crop":
         shape, matrix = (size, size), similarity(plane, reference_points(size))
         scale = (REFERENCE_POINTS[1, 0] - REFERENCE_POINTS[0, 0]) / EYE_DISTANCE * size / 112
     else:
-        shape, matrix, scale = (256, 256), *_portrait(rng, plane)
+        shape, matrix, scale = (256, 256), *_portrait(rng, plane, loose)
     camera = Camera(scene.distance, matrix)
     mesh, surface = person.mesh(scene, styling, expressed), person.surface(styling)
     behind = background(scene.backdrop, *shape)
@@ -114,11 +115,11 @@ def take_picture(
     )
 
 
-def _portrait(rng: np.random.Generator, plane: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
-    """A matrix that neither turns nor aligns: the face is about a third of the picture's width."""
-    eyes = 38 * float(np.exp(rng.normal(0, 0.12)))
+def _portrait(rng: np.random.Generator, plane: NDArray[np.floating], loose: float) -> tuple[NDArray[np.float64], float]:
+    """A matrix that neither turns nor aligns: the face is about a third of the picture's width; `loose` 0 always."""
+    eyes = 38 * float(np.exp(loose * rng.normal(0, 0.12)))
     size = np.linalg.norm(plane[1] - plane[0]) + 0.8 * np.linalg.norm(plane[3:].mean(0) - plane[:2].mean(0))
     factor = eyes * 1.85 / size
     middle = plane.mean(0) * factor
-    place = np.array([128.0, 138.0]) + rng.normal(0, 9, 2)
+    place = np.array([128.0, 138.0]) + loose * rng.normal(0, 9, 2)
     return np.array([[factor, 0, place[0] - middle[0]], [0, factor, place[1] - middle[1]]]), eyes / EYE_DISTANCE

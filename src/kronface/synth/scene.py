@@ -1,7 +1,7 @@
 """What changes from picture to picture: expression, gaze, pose, light, background, and the camera with its flaws."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -149,8 +149,6 @@ def _draw_expression(head: Head, rng: np.random.Generator, rendering: Rendering)
 
     kinds = list(EXPRESSIONS)
     kind = str(rng.choice(kinds, p=[share for share, _ in EXPRESSIONS.values()]))
-    if not rendering.has("expression"):
-        kind = "rest"
     strength = float(np.exp(rng.normal(-0.25, 0.3)))
     for name, amount in EXPRESSIONS[kind][1].items():
         move(name, amount * strength * float(np.exp(rng.normal(0, 0.2))))
@@ -167,16 +165,18 @@ def _draw_expression(head: Head, rng: np.random.Generator, rendering: Rendering)
     move("eyeBlink", lids, 0.05)
     across, up = rng.normal(0, 0.25), rng.normal(-0.05, 0.15)
     if not rendering.has("expression"):
-        values = dict.fromkeys(head.actions, 0.0)
-    if rendering.has("gaze"):
-        values["eyeLookOutLeft"] += max(across, 0)
-        values["eyeLookInRight"] += max(across, 0)
-        values["eyeLookInLeft"] += max(-across, 0)
-        values["eyeLookOutRight"] += max(-across, 0)
-        move("eyeLookUp", max(up, 0), 0)
-        move("eyeLookDown", max(-up, 0), 0)
-        # The upper lid follows the eye.
-        move("eyeBlink", 0.25 * max(-up, 0), 0)
+        # Drawn all the same: what is left out changes nothing else.
+        values, kind = dict.fromkeys(head.actions, 0.0), "rest"
+    if not rendering.has("gaze"):
+        across = up = 0.0
+    values["eyeLookOutLeft"] += max(across, 0)
+    values["eyeLookInRight"] += max(across, 0)
+    values["eyeLookInLeft"] += max(-across, 0)
+    values["eyeLookOutRight"] += max(-across, 0)
+    move("eyeLookUp", max(up, 0), 0)
+    move("eyeLookDown", max(-up, 0), 0)
+    # The upper lid follows the eye.
+    move("eyeBlink", 0.25 * max(-up, 0), 0)
     return np.clip(np.array([values[name] for name in head.actions], np.float32), 0, 1), kind
 
 
@@ -216,20 +216,16 @@ def _draw_lighting(rng: np.random.Generator, rendering: Rendering) -> Lighting:
         colours.append(own * much * (1 + rng.normal(0, 0.04, 3)))
     above = sky * rng.uniform(0.75, 1.3) * np.array([1 - 0.4 * warmth, 1.0, 1 + 0.4 * warmth])
     below = rng.uniform(0.3, 0.7) * above * np.array([1.06, 1.0, 0.92])
-    if not rendering.has("lights"):
-        chosen = _SOFT
-    else:
-        chosen = Lighting(
-            np.array(directions, np.float32),
-            np.array(colours, np.float32),
-            (float(above[0]), float(above[1]), float(above[2])),
-            (float(below[0]), float(below[1]), float(below[2])),
-            softness=float(softness * rng.uniform(0.8, 1.25)),
-            dark=float(rng.uniform(0.55, 0.95)),  # light comes back from all around
-        )
-    if rendering.has("shadows"):
-        return chosen
-    return Lighting(chosen.directions, chosen.colours, chosen.sky, chosen.ground, chosen.softness, dark=0.0)
+    drawn = Lighting(
+        np.array(directions, np.float32),
+        np.array(colours, np.float32),
+        (float(above[0]), float(above[1]), float(above[2])),
+        (float(below[0]), float(below[1]), float(below[2])),
+        softness=float(softness * rng.uniform(0.8, 1.25)),
+        dark=float(rng.uniform(0.55, 0.95)),  # light comes back from all around
+    )
+    chosen = drawn if rendering.has("lights") else _SOFT
+    return chosen if rendering.has("shadows") else replace(chosen, dark=0.0)
 
 
 def _draw_flaws(rng: np.random.Generator) -> Flaws:

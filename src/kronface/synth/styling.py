@@ -205,7 +205,7 @@ def draw_styling(identity: Identity, look: Appearance, habits: Habits, image: in
     hat = str(rng.choice(("beanie", "peaked", "brimmed", "headscarf"), p=(0.3, 0.4, 0.2, 0.1)))
     hat = hat if rng.random() < HAT_RATE and rendering.has("hats") else ""
     covers = ("scarf", "mask", "hand")
-    cover = str(rng.choice(covers)) if rng.random() < COVER_RATE and rendering.has("occluders") else ""
+    cover = str(rng.choice(covers)) if rng.random() < COVER_RATE else ""
     made = float(np.clip(habits.make_up + rng.normal(0, 0.15), 0, 1)) if habits.make_up > 0 else 0.0
     lids = triple(np.array(LID_COLOURS[rng.integers(len(LID_COLOURS))]) * np.exp(rng.normal(0, 0.2, 3)))
     changes = rng.random(3)
@@ -220,7 +220,7 @@ def draw_styling(identity: Identity, look: Appearance, habits: Habits, image: in
         spectacles=spectacles if rendering.has("spectacles") else None,
         hat=hat,
         hat_colour=_cloth(rng),
-        cover=cover,
+        cover=cover if rendering.has("occluders") else "",
         cover_colour=_mask(rng) if cover == "mask" else _cloth(rng),
         cover_seed=int(rng.integers(1 << 31)),
         shaven=shaven,
