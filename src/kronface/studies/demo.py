@@ -17,7 +17,7 @@ in so few passes the identity loss, which starts at log 400, drowns a smaller on
 
 LEFT_OUT = ("restyling", "hats", "occluders", "flaws")
 LARGEST_YAW_RAD = 0.6
-"""The demo's pictures are plainer than those of `kronface synth write`: minutes of training must show that it learns."""
+"""The demo's pictures are plainer than those of `kronface synth write`: it has minutes to learn from them."""
 
 LEAST_MALE = 0.8
 LEAST_OTHERS = 3
@@ -199,7 +199,9 @@ def _photograph(out: Path, first: int, seed: int) -> tuple[Path, Path]:
     from kronface.faces.image import write_image
     from kronface.synth.group import take_group_photo
     from kronface.synth.picture import take_picture
+    from kronface.synth.settings import Rendering
 
+    plain = Rendering(max_yaw_rad=LARGEST_YAW_RAD, without=LEFT_OUT)
     photo, people = out / "photo.jpg", out / "enrolled"
     group = [first, first + 1, first + 2, first + 3]
     if not photo.is_file():
@@ -208,5 +210,7 @@ def _photograph(out: Path, first: int, seed: int) -> tuple[Path, Path]:
         for image in range(4):
             path = people / f"person-{number + 1:05d}" / f"{image + 1}.jpg"
             if not path.is_file():
-                write_image(path, np.asarray(take_picture(seed, number, image, framing="portrait").image))
+                write_image(
+                    path, np.asarray(take_picture(seed, number, image, framing="portrait", rendering=plain).image)
+                )
     return photo, people
