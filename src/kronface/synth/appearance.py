@@ -110,7 +110,7 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
         moles=int(rng.poisson(3)),
         wrinkles=float(0.08 + 0.85 * np.clip((years - 30) / 42, 0, 1) * rng.uniform(0.6, 1.3)),
         pores=float(np.exp(rng.normal(0, 0.35)) * (1.3 if male else 0.7)),
-        beard_shadow=float(rng.uniform(0.2, 0.9)) if male and beard in ("none", "moustache", "goatee") else 0.0,
+        beard_shadow=float(rng.uniform(0.3, 1.0)) if male and beard in ("none", "moustache", "goatee") else 0.0,
         veins=float(abs(rng.normal(0, 0.5)) * (1 - tone)),
     )
     brows = facial_hair.Brows(
