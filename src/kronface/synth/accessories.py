@@ -9,6 +9,7 @@ from kronface.synth.hair import ear_vertices
 from kronface.synth.head import Floats, Head
 from kronface.synth.identity import eye_vertices
 from kronface.synth.kernels import CLOTH, FRAME, HAND
+from kronface.synth.labels import point_vertices
 from kronface.synth.part import COVER_PAINT, FRAME_PAINT, HAT_PAINT, METAL_PAINT, Part, grid_triangles, tube
 from kronface.synth.styling import Spectacles, Styling
 
@@ -60,6 +61,13 @@ def spectacles(head: Head, pair: Spectacles, neutral: Floats) -> list[Part]:
     # The outer upper corner a little higher, the lower edge narrower, as most frames are.
     outline_x = outline_x * np.where(outline_z < 0, 0.94, 1.0)
     ears = ear_vertices(head)
+    face = neutral[np.unique(head.triangles[head.parts == 0])]
+    for side, eye in zip((-1, 1), eyes, strict=True):
+        # A large nose keeps them away from the eyes.
+        across = np.abs(side * face[:, 0] - half - 0.001) / (width + 0.001)
+        rise = np.abs(face[:, 2] - float(eye[:, 2].mean()) + 0.003) / (pair.height + 0.001)
+        behind = face[across**pair.roundness + rise**pair.roundness < 1]
+        front = min(front, float((behind[:, 1] - 3.2 * behind[:, 0] ** 2).min(initial=1.0)) + 0.0085)
     parts = []
     for side, eye in zip((-1, 1), eyes, strict=True):
         x = side * (half + 0.001) + side * outline_x
@@ -167,13 +175,15 @@ def mask(head: Head, expressed: Floats, rng: np.random.Generator) -> list[Part]:
     rows, columns = MASK_ROWS, MASK_COLUMNS
     across = np.linspace(-1, 1, columns)[None]
     down = np.linspace(0, 1, rows)[:, None]
-    upper = 0.704 - 0.012 * across**2 + rng.uniform(-0.012, 0.004)
-    lower = 0.611 + 0.03 * across**2
+    frame = _frame(head)
+    points = point_vertices(head)
+    tip, wing, chin = (float(expressed[points[name], 2].max() + frame[2]) for name in ("nose_tip", "nose_wing", "chin"))
+    upper = max(0.704 + rng.uniform(-0.012, 0.004), tip + 0.006, wing + 0.009) - 0.012 * across**2
+    lower = min(0.611, chin - 0.013) + 0.03 * across**2
     level = upper + (lower - upper) * down
     turn = MASK_TURN * across + 0 * down
     radius = _radius(head, expressed, turn, level) + 0.0035
     radius += _needed(head, expressed, radius, level)
-    frame = _frame(head)
     place = np.stack([radius * np.sin(turn), -radius * np.cos(turn), level], 2) - frame
     parts = [_solid(place.reshape(-1, 3), grid_triangles(rows, columns), CLOTH, COVER_PAINT)]
     ears = ear_vertices(head)
@@ -293,7 +303,7 @@ def _skull(
 def _radius(head: Head, places: Floats, turn: NDArray[np.floating], level: NDArray[np.floating]) -> NDArray[np.float64]:
     """Distance of the skin from the template's vertical axis at places of a turn and a height on the template."""
     turns, levels, radii = _polar(head, places)
-    near = (np.abs(turns) < 1.1) & (levels > 0.58) & (levels < 0.74)
+    near = (np.abs(turns) < 1.1) & (levels > 0.55) & (levels < 0.74)
     turns, levels, radii = turns[near], levels[near], radii[near]
     far = ((turn.reshape(-1, 1) - turns) / 0.085) ** 2 + ((level.reshape(-1, 1) - levels) / 0.0095) ** 2
     return _soft_maximum(1 - far, radii, 1.0).reshape(turn.shape)
@@ -326,7 +336,7 @@ def _needed(
     for _ in range(2):
         a, b, c, d = ((radius + out)[top + i, left + j] for i in (0, 1) for j in (0, 1))
         cloth = np.where(x + y < 1, a + x * (b - a) + y * (c - a), d + (1 - x) * (c - d) + (1 - y) * (b - d))
-        missing = radii + 0.0025 - cloth
+        missing = radii + 0.0035 - cloth
         for i in (0, 1):
             for j in (0, 1):
                 np.maximum.at(out, (top + i, left + j), out[top + i, left + j] + missing)
