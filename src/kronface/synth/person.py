@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from kronface.synth.accessories import accessories
 from kronface.synth.appearance import Appearance, draw_appearance, paint_face
 from kronface.synth.hair import beard, cap, curtain, ear_vertices, hairline, knot, strands
-from kronface.synth.head import Floats, Head
+from kronface.synth.head import SHADELESS, Floats, Head
 from kronface.synth.identity import Identity, draw_identity, eye_vertices, neutral_positions
 from kronface.synth.kernels import EAR, EYE, MOUTH, SKIN, SOCKET, TEETH, TONGUE
 from kronface.synth.labels import attributes, point_vertices
@@ -74,7 +74,15 @@ class Person:
             length = min(look.beard_length, 0.0015) if styling.cover == "mask" else look.beard_length
             parts += beard(head, expressed, self.normals, length)
         parts += accessories(head, styling, self.neutral, expressed)
-        return assemble(expressed, head.template, head.open_light, head.triangles, _materials(head), parts)
+        return assemble(
+            expressed,
+            head.template,
+            head.open_light,
+            head.triangles,
+            _materials(head),
+            parts,
+            shadeless=_shadeless(head),
+        )
 
     def pose(self, scene: Scene) -> Pose:
         """How the head stands in a picture."""
@@ -202,6 +210,13 @@ def make_person(head: Head, number: int, seed: int, rendering: Rendering = Rende
     labels = attributes(head, identity)
     look = draw_appearance(identity, bool(labels["Bald"]), rendering)
     return Person(head, identity, labels, look, draw_habits(identity, look, rendering), rendering)
+
+
+@cache
+def _shadeless(head: Head) -> int:
+    """Number of the head's triangles, the first, that throw no shadow."""
+    heights = head.template[head.triangles].mean(1)[:, 2]
+    return int(np.argmax((head.parts == 0) & (heights > SHADELESS)))
 
 
 @cache

@@ -241,8 +241,10 @@ def shade_sample(
                 0.8 * glare * lit * wp.max(cosine + 0.2, 0.0) * (0.3 + grain)
             )
         elif shine > 0.0 and cosine > 0.0:
-            glint = wp.pow(wp.max(wp.dot(normal, half), 0.0), hardness) * (hardness + 8.0) / 25.0
-            fresnel = 0.04 + 0.96 * wp.pow(1.0 - wp.max(wp.dot(half, towards), 0.0), 5.0)
+            facing = wp.max(wp.dot(normal, half), 0.0)
+            glint = wp.pow(facing, hardness) * (hardness + 8.0) / 25.0
+            grazing = 1.0 - wp.max(wp.dot(half, towards), 0.0)
+            fresnel = 0.04 + 0.96 * grazing * grazing * grazing * grazing * grazing
             colour += light.colours[number] * (shine * glint * fresnel * lit * cosine * occlusion)
     return colour
 
