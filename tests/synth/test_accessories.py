@@ -129,7 +129,7 @@ def test_the_mask_lies_over_nose_and_mouth(head: Head, crowd: list[Person]) -> N
     rest, skin = head.template, skin_vertices(head)
     turn = np.arctan2(rest[skin, 0], -rest[skin, 1])
     skin = skin[(np.abs(turn) < 0.8) & (np.abs(rest[skin, 2] - 0.655) < 0.085)]
-    centre = origin(head) + (0, 0, 0.66)
+    centre = np.add(origin(head), (0, 0, 0.66))
     for number, person in enumerate(crowd[:40]):
         for shape in (
             person.neutral,
@@ -148,7 +148,7 @@ def test_the_mask_lies_over_nose_and_mouth(head: Head, crowd: list[Person]) -> N
 
 
 def test_a_beard_lies_flat_under_a_mask(head: Head, crowd: list[Person]) -> None:
-    centre = origin(head) + (0, 0, 0.66)
+    centre = np.add(origin(head), (0, 0, 0.66))
     bearded = [person for person in crowd if person.appearance.beard == "full"]
     assert bearded
     for person in bearded:

@@ -40,13 +40,19 @@ def hairline(look: Appearance, style: HairStyle) -> Floats:
     beside = look.hair_beside
     levels = [front, front + 0.3 * recess, corner, corner - 0.008, 0.778, 0.755, beside, beside, 0.69, 0.65, nape]
     if style.length == "bald":
-        crown = 0.9 if own.random() < 0.75 else 0.86
-        levels = [crown, crown, crown, crown, crown, 0.88, 0.775, 0.765, 0.75, 0.745, 0.74]
+        levels = [0.9, 0.9, 0.9, 0.9, 0.9, 0.88, 0.775, 0.735, 0.69, 0.66, nape]
     line = np.interp(np.abs(TURNS), knots, levels)
     # No line is even: a few waves, and locks of bangs.
     for waves in (9, 23, 41):
         line = line + (0.0016 if style.bangs else 0.0009) * np.sin(waves * TURNS + own.uniform(0, 2 * np.pi))
     return line.astype(np.float32)
+
+
+def bare_above(style: HairStyle) -> float:
+    """Height on the template above which a bald head has no hair: a wreath is left beside and behind."""
+    if style.length != "bald":
+        return 1.0
+    return float(np.random.default_rng([style.seed, 9]).uniform(0.765, 0.8))
 
 
 @cache

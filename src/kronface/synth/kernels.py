@@ -40,6 +40,8 @@ class Growth:
 
     line: wp.array(dtype=float)
     """Height above which hair grows, by turn."""
+    crown: float
+    """Height above which it does not, on bald heads."""
     strands: wp.array2d(dtype=wp.vec4)
     """Fine and coarse straight strands, fine and coarse curls, in [0, 1]; turn across, height down."""
     offset: float
@@ -178,14 +180,15 @@ def strand(growth: Growth, turn: float, rest: wp.vec3, around: float, down: floa
 
 @wp.func
 def hair_density(growth: Growth, turn: float, rest: wp.vec3) -> float:
-    """0 well below the hairline, one half at it, 1 well above."""
+    """0 well below the hairline, one half at it, 1 well above; the same the other way round at a bald crown."""
     width = growth.line.shape[0]
     x = (turn / (2.0 * PI) + 0.5) * float(width) - 0.5
     x = wp.clamp(x, 0.0, float(width) - 1.001)
     x0 = int(x)
     fx = x - float(x0)
     line = growth.line[x0] * (1.0 - fx) + growth.line[x0 + 1] * fx
-    return wp.clamp(0.5 + (rest[2] - line) / 0.012, 0.0, 1.0)
+    above = wp.min(rest[2] - line, growth.crown - rest[2])
+    return wp.clamp(0.5 + above / 0.012, 0.0, 1.0)
 
 
 @wp.func
@@ -335,8 +338,14 @@ def rasterise(
                             cover = u * covers[i] + v * covers[j] + w * covers[k]
                             turn = turn_of(place)
                             if material == 3:
+<<<<<<< HEAD
                                 density = float(1.0)
                                 if place[2] < 0.83:
+=======
+                                long = strand(growth, turn, place, 3.0, 5.0)
+                                covered = 0.4 * long[0] + 0.6 * long[1] > cover
+                                if covered and (place[2] < 0.83 or growth.crown < 0.83):
+>>>>>>> h4
                                     density = hair_density(growth, turn, place)
                                 if density < 0.25:
                                     covered = False

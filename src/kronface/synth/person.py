@@ -8,8 +8,13 @@ from numpy.typing import NDArray
 
 from kronface.synth.accessories import accessories
 from kronface.synth.appearance import Appearance, draw_appearance, paint_face
+<<<<<<< HEAD
 from kronface.synth.hair import beard, cap, curtain, ear_vertices, hairline, knot, strands
 from kronface.synth.head import SHADELESS, Floats, Head
+=======
+from kronface.synth.hair import bare_above, beard, cap, curtain, ear_vertices, hairline, knot, strands
+from kronface.synth.head import Floats, Head
+>>>>>>> h4
 from kronface.synth.identity import Identity, draw_identity, eye_vertices, neutral_positions
 from kronface.synth.kernels import EAR, EYE, MOUTH, SKIN, SOCKET, TEETH, TONGUE
 from kronface.synth.labels import attributes, point_vertices
@@ -136,7 +141,15 @@ class Person:
         }
         line = self._hair_of(styling)[0]
         return Surface(
-            *self.painted, line, strands(), palette.astype(np.float32), hair.curl, (hair.seed % 997) / 997, values, lens
+            *self.painted,
+            line,
+            bare_above(hair),
+            strands(),
+            palette.astype(np.float32),
+            hair.curl,
+            (hair.seed % 997) / 997,
+            values,
+            lens,
         )
 
     def landmarks(self, expressed: Floats, pose: Pose) -> Floats:

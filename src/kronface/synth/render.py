@@ -93,6 +93,8 @@ class Surface:
     """(H, W) how much of each place they cover."""
     line: Floats
     """(C,) height above which hair grows, by turn, evenly from behind over the right, the front and the left."""
+    crown: float
+    """Height above which a bald head is bare."""
     strands: Floats
     """(R, S, 4) fine and coarse straight strands and curls, in [0, 1]."""
     palette: Floats
@@ -313,7 +315,7 @@ def _growth(surface: Surface) -> kernels.Growth:
     growth = kernels.Growth()
     growth.line = _array(surface.line, float)
     growth.strands = _array(surface.strands, wp.vec4)
-    growth.offset, growth.curl = surface.offset, surface.curl
+    growth.offset, growth.curl, growth.crown = surface.offset, surface.curl, surface.crown
     growth.low, growth.high, growth.crowding = LOW, HIGH, CROWDING
     return growth
 

@@ -31,11 +31,11 @@ EXPRESSIONS: Mapping[str, tuple[float, Mapping[str, float]]] = MappingProxyType(
                 "cheekSquint": 0.5,
                 "eyeSquint": 0.35,
                 "mouthUpperUp": 0.35,
-                "jawOpen": 0.17,
+                "jawOpen": 0.15,
                 "mouthStretch": 0.1,
             },
         ),
-        "talk": (0.07, {"jawOpen": 0.2, "mouthFunnel": 0.25, "mouthLowerDown": 0.25, "mouthUpperUp": 0.15}),
+        "talk": (0.07, {"jawOpen": 0.16, "mouthFunnel": 0.25, "mouthLowerDown": 0.25, "mouthUpperUp": 0.15}),
         "round": (0.02, {"jawOpen": 0.1, "mouthPucker": 0.5, "mouthFunnel": 0.4}),
         "surprise": (0.02, {"jawOpen": 0.35, "eyeWide": 0.6, "browInnerUp": 0.7, "browOuterUp": 0.6}),
         "anger": (0.015, {"browDown": 0.7, "noseSneer": 0.3, "mouthPress": 0.4, "eyeSquint": 0.3}),
@@ -107,7 +107,7 @@ def draw_scene(head: Head, seed: int, identity: int, image: int, rendering: Rend
     rng = np.random.default_rng([seed, identity, 1 + image, 7])
     actions, expression = _draw_expression(head, rng, rendering)
     yaw = _draw_yaw(rng, rendering.max_yaw_rad)
-    pitch, roll = rng.normal(0, (0.14, 0.09))
+    pitch, roll = rng.normal(0, (0.11, 0.09))
     distance = float(np.exp(rng.uniform(np.log(0.65), np.log(3.0))))
     lighting = _draw_lighting(rng, rendering)
     body_turn, backdrop = float(rng.uniform(0.2, 0.8)), int(rng.integers(1 << 31))
@@ -203,7 +203,7 @@ def _draw_lighting(rng: np.random.Generator, rendering: Rendering) -> Lighting:
         "evening": (0.8, 0.0, 0.5, 0.9, 0.28, 1.8),
     }[kind]
     count = {"overcast": 1, "flash": 1, "studio": 3}.get(kind, int(rng.integers(1, 4)))
-    warmth = rng.normal({"room": 0.08, "evening": 0.2, "overcast": -0.05}.get(kind, 0.0), 0.1)
+    warmth = rng.normal({"room": 0.08, "evening": 0.15, "overcast": -0.05}.get(kind, 0.0), 0.07)
     tint = np.array([1 + warmth, 1.0, 1 - warmth])
     directions, colours = [], []
     for number in range(count):

@@ -191,7 +191,8 @@ def draw_styling(identity: Identity, look: Appearance, habits: Habits, image: in
     rng = np.random.default_rng([identity.seed, identity.number, 1 + image, 11])
     male = identity.male
     hair = habits.hair
-    another = draw_hair_style(rng, identity, look, colour=rendering.redrawn)
+    own = np.random.default_rng([identity.seed, identity.number, 1 + image, 13])
+    another = draw_hair_style(own, identity, look, colour=rendering.redrawn)
     keeps = rng.random() < KEEPS_STYLE
     if rendering.has("hair") and (rendering.redrawn or (rendering.has("restyling") and not keeps)):
         hair = another
