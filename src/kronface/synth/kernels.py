@@ -338,14 +338,8 @@ def rasterise(
                             cover = u * covers[i] + v * covers[j] + w * covers[k]
                             turn = turn_of(place)
                             if material == 3:
-<<<<<<< HEAD
                                 density = float(1.0)
-                                if place[2] < 0.83:
-=======
-                                long = strand(growth, turn, place, 3.0, 5.0)
-                                covered = 0.4 * long[0] + 0.6 * long[1] > cover
-                                if covered and (place[2] < 0.83 or growth.crown < 0.83):
->>>>>>> h4
+                                if place[2] < 0.83 or growth.crown < 0.83:
                                     density = hair_density(growth, turn, place)
                                 if density < 0.25:
                                     covered = False

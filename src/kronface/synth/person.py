@@ -8,13 +8,8 @@ from numpy.typing import NDArray
 
 from kronface.synth.accessories import accessories
 from kronface.synth.appearance import Appearance, draw_appearance, paint_face
-<<<<<<< HEAD
-from kronface.synth.hair import beard, cap, curtain, ear_vertices, hairline, knot, strands
-from kronface.synth.head import SHADELESS, Floats, Head
-=======
 from kronface.synth.hair import bare_above, beard, cap, curtain, ear_vertices, hairline, knot, strands
-from kronface.synth.head import Floats, Head
->>>>>>> h4
+from kronface.synth.head import SHADELESS, Floats, Head
 from kronface.synth.identity import Identity, draw_identity, eye_vertices, neutral_positions
 from kronface.synth.kernels import EAR, EYE, MOUTH, SKIN, SOCKET, TEETH, TONGUE
 from kronface.synth.labels import attributes, point_vertices
