@@ -63,6 +63,7 @@ def run_demo(
     """
     from kronface.data.sources.celeba import celeba
     from kronface.evaluation.report.page import build
+    from kronface.faces.image import read_image
     from kronface.studies.training_run import train
     from kronface.synth.export import write_celeba
     from kronface.synth.settings import Rendering
@@ -103,7 +104,9 @@ def run_demo(
     results = _evaluate_all(out, records, seed, progress)
     metrics = _metrics(results)
     write_json(out / "metrics.json", metrics)
-    build(list(results.values()), title="Kronface demo: people who do not exist", out=out / "report.html")
+    build(
+        list(results.values()), title="Kronface demo: people who do not exist", out=out / "report.html", read=read_image
+    )
     photo, people = _photograph(out, identities + validation, seed)
     return DemoOutcome(metrics, out / "report.html", photo, people, out / "joint" / "last", tuple(_failures(results)))
 
