@@ -97,7 +97,7 @@ def test_what_is_odd_is_noted(write_people: WritePeople) -> None:
     (root / "loose.jpg").touch()
     notes = " ".join(folder(root).notes)
     assert "1 folder without pictures, empty the first" in notes
-    assert "1 pictures lie outside" in notes
+    assert "1 picture lies outside" in notes
     assert "one person, ann" in notes
 
 
