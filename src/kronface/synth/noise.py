@@ -97,17 +97,17 @@ class Judge:
 
 JUDGES: Mapping[str, Judge] = MappingProxyType(
     {
-        "Narrow_Eyes": Judge(0.06033, 0.08496, -0.12626),
-        "Big_Nose": Judge(0.06672, 0.05059, 0.95211),
-        "Pointy_Nose": Judge(0.03466, 0.08292, -0.10616),
-        "Chubby": Judge(0.14497, 0.20585, 3.09139),
-        "Double_Chin": Judge(1.00000, 0.26509, 1.22952),
-        "High_Cheekbones": Judge(0.05936, 0.02174, 0.18857),
-        "Male": Judge(1.00000, 0.19177, 0.53505),
-        "Bald": Judge(1.00000, 0.13350, 1.05442),
-        "Big_Lips": Judge(0.01649, 0.01156, 0.18889),
-        "Oval_Face": Judge(0.12587, 0.09902, -0.16762),
-        "Young": Judge(1.00000, 3.50805, -49.60496),
+        "Narrow_Eyes": Judge(0.06010, 0.08962, -0.12139),
+        "Big_Nose": Judge(0.06483, 0.05441, 0.96533),
+        "Pointy_Nose": Judge(0.03446, 0.09207, -0.10073),
+        "Chubby": Judge(0.13837, 0.20191, 3.09274),
+        "Double_Chin": Judge(1.00000, 0.32573, 1.27377),
+        "High_Cheekbones": Judge(0.04881, 0.02335, 0.19063),
+        "Male": Judge(1.00000, 0.20812, 0.54511),
+        "Bald": Judge(1.00000, 0.15224, 1.06922),
+        "Big_Lips": Judge(0.01408, 0.01194, 0.19248),
+        "Oval_Face": Judge(0.12246, 0.10002, -0.16087),
+        "Young": Judge(1.00000, 3.52168, -49.51753),
     }
 )
 """Found once from 50,000 drawn identities with two scenes each."""
