@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_the_cap_lies_on_the_scalp_in_layers(head: Head, person: Person, length:
     parts = cap(head, style, line, person.neutral, person.normals, pressed=False)
     assert len(parts) == layers
     heights = [lifts(head, person, part) for part in parts]
-    for above, below in zip(heights, heights[1:], strict=False):
+    for above, below in pairwise(heights):
         assert (above > below - 1e-6).all()  # the tips first, the roots last
     assert heights[0].max() < 0.012 * 1.6 * 1.35  # where a quiff and a lock meet
     assert heights[0].max() > 0.012 * 0.5

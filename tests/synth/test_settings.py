@@ -1,7 +1,7 @@
 """What a set of pictures leaves out changes what its name says, and nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,11 +38,11 @@ CHANGES: Mapping[str, set[str]] = {
 """Of everything that is drawn of people and their pictures."""
 
 
-def bits(value: Any) -> Any:
+def bits(value: object) -> object:
     """A value that can be compared, arrays included."""
     if isinstance(value, np.ndarray):
         return value.tobytes()
-    if hasattr(value, "__dataclass_fields__"):
+    if is_dataclass(value):
         return tuple(bits(getattr(value, field.name)) for field in fields(value))
     return value
 

@@ -30,6 +30,8 @@ HAND = 11
 EMPTY = wp.constant(wp.int64(9223372036854775807))
 DEPTH_STEPS = wp.constant(1.0e9)
 PI = wp.constant(3.14159265)
+BORDER = wp.constant(-1.0e-5)
+"""Share of a triangle by which it reaches beyond its edges: rounding leaves no cracks between neighbours."""
 texel = wp.types.vector(length=8, dtype=float)
 """Linear RGB of the skin, gloss, light that arrives, lips, upper lid, density of the beard."""
 
@@ -327,7 +329,7 @@ def rasterise(
         v = edge(c, a, float(x0), float(y)) * scale
         for x in range(x0, x1 + 1):
             w = 1.0 - u - v
-            if u >= 0.0 and v >= 0.0 and w >= 0.0:
+            if u >= BORDER and v >= BORDER and w >= BORDER:
                 depth = (u * a[2] + v * b[2] + w * c[2] - near) * reach
                 if depth > 0.0 and depth < 1.0:
                     key = (wp.int64(depth * DEPTH_STEPS) << wp.int64(32)) | wp.int64(t)
