@@ -106,6 +106,7 @@ def area(genuine: NDArray[np.float64], impostor: NDArray[np.float64]) -> float:
 
 def judge(root: Path, *, largest_yaw_rad: float = 0.7854, workers: int = 2) -> Judged:
     """Detects and embeds every picture of a set that `kronface synth write` wrote, up to a turn of the head."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come: the detector's threads would get in their way
     table = pl.read_csv(root / "truth.csv").filter(pl.col("yaw_rad").abs() <= largest_yaw_rad)
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start) as pool:
         chips = list(pool.map(_chip, [root / path for path in table["path"]], chunksize=32))
@@ -120,7 +121,6 @@ def judge(root: Path, *, largest_yaw_rad: float = 0.7854, workers: int = 2) -> J
 
 
 def _start() -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"
     cv2.setNumThreads(1)
 
 

@@ -94,10 +94,60 @@ def statistics_page() -> str:
     return "".join(parts)
 
 
+GOALS = {
+    "faces_per_second": "50",
+    "detected_share_45deg": "0.99",
+    "dlib_auc": "0.98",
+    "dlib_auc_same_group": "0.95",
+    "dlib_rank1_500": "0.85",
+    "dlib_rank1_500_redrawn": "0.70",
+    "male_probe_accuracy": "0.90",
+}
+"""What the generator must reach, at least."""
+
+
+def synth_page() -> str:
+    """What outside judges make of rendered people, in all and ingredient by ingredient."""
+    parts = [
+        NOTE,
+        "# Rendered people before outside judges\n\n"
+        "Nobody has to believe that these are persons: networks that were trained on photographs by others are asked. "
+        "`make bench-synth` writes 500 people with 5 pictures each from `kronface synth write`'s default distribution "
+        "(heads turned by at most 45°, everything else as it comes), lets yuface find the faces and dlib's network "
+        "describe them, and counts a face that is not found as an error everywhere. `redrawn`: hair, spectacles, "
+        "clothes and background drawn anew in every picture, so that shape and skin alone carry the person. On "
+        "photographs about 0.99 of dlib's pairs lie on the right side of its threshold of 0.6; of rendered impostors "
+        "fewer do, for renderings are less varied than life.\n",
+    ]
+    for name, title in (("synth", "All together"), ("ingredients", "As ingredients are added")):
+        path = RESULTS / f"{name}.json"
+        parts.append(f"\n## {title}\n\n")
+        if not path.is_file():
+            parts.append("Not measured yet.\n")
+            continue
+        found = json.loads(path.read_text(encoding="utf-8"))
+        parts.append(f"Processor: {found.pop('processor')}.\n\n")
+        if name == "synth":
+            parts.append("| figure | value | goal |\n| --- | --- | --- |\n")
+            parts += [f"| {key} | {value} | {GOALS.get(key, '')} |\n" for key, value in found.items()]
+            continue
+        plain = {key: value for key, value in found.items() if not isinstance(value, dict)}
+        steps = {key: value for key, value in found.items() if isinstance(value, dict)}
+        parts.append(
+            f"`make bench-ingredients`: {plain['people']} people with {plain['images_each']} pictures each, seed "
+            f"{plain['seed']}. Each row has everything of the rows above it.\n\n"
+        )
+        columns = list(next(iter(steps.values())))
+        parts.append("| | " + " | ".join(columns) + " |\n|" + " --- |" * (len(columns) + 1) + "\n")
+        parts += [f"| {key} | " + " | ".join(str(row[c]) for c in columns) + " |\n" for key, row in steps.items()]
+    return "".join(parts)
+
+
 PAGES = {
     "commands.md": commands_page,
     "dimensions.md": dimensions_page,
     "measurements.md": measurements_page,
+    "synth.md": synth_page,
     "synth-statistics.md": statistics_page,
 }
 

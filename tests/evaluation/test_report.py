@@ -16,7 +16,7 @@ from kronface.evaluation.open_set import Calibration, measure
 from kronface.evaluation.report.page import build
 from kronface.evaluation.result import assemble, choose_examples, load_result
 from kronface.evaluation.schema import IDENTIFICATION, SHAPE, check_result
-from kronface.faces.image import write_image
+from kronface.faces.image import read_image, write_image
 
 EVIL = "<script>alert(1)</script>"
 
@@ -114,7 +114,7 @@ def test_missing_parts_and_unequal_lists_are_refused(result: dict[str, Any], tmp
         with pytest.raises(DataError, match="unequal length"):
             check_result(changed(result, path, []), "bad.json")
         with pytest.raises(DataError, match="result 2"):
-            build([result, changed(result, path, [])], title="T", out=tmp_path / "none.html")
+            build([result, changed(result, path, [])], title="T", out=tmp_path / "none.html", read=read_image)
     assert not (tmp_path / "none.html").exists()
 
 
@@ -147,7 +147,7 @@ def test_examples_run_from_sure_to_narrow_and_show_each_mate_once() -> None:
 
 def test_page_says_how_to_repeat_and_what_was_extrapolated(result: dict[str, Any], tmp_path: Path) -> None:
     moved = result | {"data": result["data"] | {"root": "/photos of $(friends)"}}
-    build([moved], title="T", out=tmp_path / "a.html")
+    build([moved], title="T", out=tmp_path / "a.html", read=read_image)
     page = (tmp_path / "a.html").read_text()
     assert (
         "kronface evaluate folder &#39;/photos of $(friends)&#39; --checkpoint c --draws 3 --seed 0 --aligned" in page
@@ -155,13 +155,13 @@ def test_page_says_how_to_repeat_and_what_was_extrapolated(result: dict[str, Any
     assert "12 people; a note" in page
     assert "(extrapolated)" in page  # six people are enrolled, and five were at most
     assert page.count("no longer at its place") > 10
-    build([changed(moved, ("data", "layout"), "celeba")], title="T", out=tmp_path / "b.html")
+    build([changed(moved, ("data", "layout"), "celeba")], title="T", out=tmp_path / "b.html", read=read_image)
     assert "kronface evaluate folder" not in (tmp_path / "b.html").read_text()
 
 
 def test_a_network_without_some_attribute_gets_a_dash(result: dict[str, Any], tmp_path: Path) -> None:
     other = result | {"name": "other", "attributes": {"5_o_Clock.Shadow": result["attributes"]["Bald"]}}
-    build([result, other], title="T", out=tmp_path / "a.html")
+    build([result, other], title="T", out=tmp_path / "a.html", read=read_image)
     page = (tmp_path / "a.html").read_text()
     assert page.count("<td>—</td><td>—</td><td>—</td>") == 3
     assert "one class only" in page
@@ -170,7 +170,7 @@ def test_a_network_without_some_attribute_gets_a_dash(result: dict[str, Any], tm
 
 def test_page_is_self_contained_and_escapes_what_users_bring(result: dict[str, Any], tmp_path: Path) -> None:
     other = result | {"name": "pixels", "checkpoint": None, "attributes": {}, "samples": []}
-    build([result, other], title=f"T {EVIL}", out=tmp_path / "report.html")
+    build([result, other], title=f"T {EVIL}", out=tmp_path / "report.html", read=read_image)
     page = (tmp_path / "report.html").read_text()
     assert EVIL not in page
     assert "&lt;script&gt;" in page
@@ -184,16 +184,16 @@ def test_page_is_self_contained_and_escapes_what_users_bring(result: dict[str, A
 
 def test_page_of_attributes_alone_and_of_nothing(result: dict[str, Any], tmp_path: Path) -> None:
     keys = ("rank1", "rank1_low", "rank1_high", "cmc", "cmc_low", "cmc_high", "distractors", "per_identity", "examples")
-    build([{k: v for k, v in result.items() if k not in keys}], title="T", out=tmp_path / "a.html")
+    build([{k: v for k, v in result.items() if k not in keys}], title="T", out=tmp_path / "a.html", read=read_image)
     assert "balanced" in (tmp_path / "a.html").read_text()
     with pytest.raises(DataError):
-        build([], title="T", out=tmp_path / "b.html")
+        build([], title="T", out=tmp_path / "b.html", read=read_image)
     assert not (tmp_path / "b.html").exists()
 
 
 def test_same_results_give_the_same_page(result: dict[str, Any], tmp_path: Path) -> None:
     for name in ("a.html", "b.html"):
-        build([result], title="T", out=tmp_path / name)
+        build([result], title="T", out=tmp_path / name, read=read_image)
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
@@ -205,9 +205,9 @@ def test_the_page_shows_no_pictures_outside_of_the_data_set(result: dict[str, An
     secret = tmp_path.parent / "secret.png"
     write_image(secret, np.zeros((20, 20, 3), np.uint8))
     inside = result | {"samples": result["samples"][:1], "examples": {"right": [], "wrong": []}}
-    build([inside], title="t", out=tmp_path / "page.html")
+    build([inside], title="t", out=tmp_path / "page.html", read=read_image)
     shown = (tmp_path / "page.html").read_text().count("data:image/jpeg")
     for path in (str(secret), "../secret.png"):
         outside = inside | {"samples": [inside["samples"][0] | {"path": path}]}
-        build([outside], title="t", out=tmp_path / "page.html")
+        build([outside], title="t", out=tmp_path / "page.html", read=read_image)
         assert (tmp_path / "page.html").read_text().count("data:image/jpeg") == shown - 1

@@ -22,6 +22,8 @@ VALUES: dict[str, object] = {
     "iris": (0.1, 0.05, 0.02),
     "iris_radius": 0.006,
     "pupil_radius": 0.0023,
+    "spokes": 20.0,
+    "spokes_turn": 0.0,
     "eye_left": (0.03, -0.13, 0.73),
     "eye_right": (-0.03, -0.13, 0.73),
     "gloss": 0.0,
@@ -90,7 +92,7 @@ class Square:
     cover: float = 0.0
 
 
-def squares(*parts: Square, casters: int = 0, lenses: int = 0, opened: float = 1.0) -> Mesh:
+def squares(*parts: Square, shadeless: int = 0, casters: int = 0, lenses: int = 0, opened: float = 1.0) -> Mesh:
     """A mesh of squares in order; the open light is that of the first."""
     around = np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]], np.float32)
     where = [around * np.float32(part.half) + np.array([part.x, part.y, 0], np.float32) for part in parts]
@@ -104,6 +106,7 @@ def squares(*parts: Square, casters: int = 0, lenses: int = 0, opened: float = 1
         np.repeat(np.array([part.material for part in parts], np.int32), 2),
         np.zeros(2 * len(parts), np.int32),
         np.full(4, opened, np.float32),
+        2 * shadeless,
         2 * casters,
         2 * lenses,
     )

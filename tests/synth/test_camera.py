@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from kronface.synth.camera import MIDDLE, background, develop, meter
+from kronface.synth.camera import EVENNESS, MIDDLE, background, develop, meter
 from kronface.synth.scene import Flaws
 
 LIGHT = np.concatenate([[0.0], np.geomspace(1e-4, 12, 399)])
@@ -103,12 +103,12 @@ def test_metering_evens_out_faces_and_looks_at_nothing_else() -> None:
     picture = np.full((40, 60, 3), 5.0, np.float32)
     picture[10:20, 10:30] = 0.05
     places = np.array([[12, 12], [26, 12], [20, 14], [14, 17], [24, 17]], np.float32)
-    assert meter(picture, places) == pytest.approx((MIDDLE / 0.05) ** 0.6, rel=1e-5)
+    assert meter(picture, places) == pytest.approx((MIDDLE / 0.05) ** EVENNESS, rel=1e-5)
     picture[10:20, 10:30] = MIDDLE
     assert meter(picture, places) == pytest.approx(1)
     picture[10:20, 40:60] = 3 * MIDDLE
     both = np.concatenate([places, np.add(places, (28, 0))])
-    assert meter(picture, both) == pytest.approx(0.5**0.6, rel=1e-5)  # every face counts as much
+    assert meter(picture, both) == pytest.approx(0.5**EVENNESS, rel=1e-5)  # every face counts as much
     for value, expected in ((1e-6, 4.0), (40.0, 0.4)):
         picture[:] = value
         assert meter(picture, places) == pytest.approx(expected)

@@ -75,7 +75,7 @@ class Case:
         turn = float(np.arctan2(place[0], -place[1]))
         if self.material == HAIR:
             fine, coarse = self.strand(turn, place[2], 3.0, 5.0)
-            if not 0.4 * fine + 0.6 * coarse > cover:
+            if not 0.4 * fine + 0.6 * coarse >= cover:
                 return False
             if place[2] >= 0.83 and self.crown > 0.83:
                 return True

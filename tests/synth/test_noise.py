@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from kronface.data.attributes import PREDICTED
 from kronface.errors import ConfigError
 from kronface.synth.head import Head
-from kronface.synth.labels import THRESHOLDS, measured_places
+from kronface.synth.labels import THRESHOLDS, measure, measured_places
 from kronface.synth.noise import (
     JUDGES,
     KAPPA,
@@ -106,9 +106,11 @@ def test_noise_is_off_or_repeats_itself(head: Head, person: Person) -> None:
         noisy_labels("some", person, image=0, scene=scenes[0], points=seen(head, person, scenes[0]))
 
 
-def test_appearance_follows_what_is_seen(head: Head, person: Person) -> None:
-    """Screwed-up eyes are called narrow sooner than wide ones, and the same scene gets the same labels."""
-    scene = draw_scene(head, SEED, 2, 0)
+def test_appearance_follows_what_is_seen(head: Head, crowd: list[Person]) -> None:
+    """Screwed-up eyes are called narrow sooner than wide ones, of whoever has eyes between the two."""
+    narrow = [measure(head, who.identity)["Narrow_Eyes"] for who in crowd]
+    person = crowd[int(np.abs(np.array(narrow) - THRESHOLDS["Narrow_Eyes"]).argmin())]
+    scene = draw_scene(head, SEED, person.identity.number, 0)
     actions = {}
     for name, strength in (("eyeBlink", 0.6), ("eyeWide", 0.8)):
         values = np.zeros(len(head.actions), np.float32)

@@ -88,12 +88,12 @@ def test_a_mesh_has_casters_then_other_parts_then_lenses(head: Head) -> None:
         part(3, casts=False, lens=False),
     ]
     materials = np.arange(len(head.triangles), dtype=np.int32) % 3
-    mesh = assemble(head.template, head.template, head.open_light, head.triangles, materials, parts)
+    mesh = assemble(head.template, head.template, head.open_light, head.triangles, materials, parts, shadeless=7)
     own = len(head.triangles)
     np.testing.assert_array_equal(mesh.triangles[:own], head.triangles)
     np.testing.assert_array_equal(mesh.materials[:own], materials)
     assert (mesh.paints[:own] == 0).all()
-    assert (mesh.casters, mesh.lenses) == (own + 3, 1)
+    assert (mesh.shadeless, mesh.casters, mesh.lenses) == (7, own + 3, 1)
     assert mesh.paints[own:].tolist() == [2, 2, 2, 1, 1, 3, 3, 3, 3, 0]
     for face, paint, material in zip(mesh.triangles[own:], mesh.paints[own:], mesh.materials[own:], strict=True):
         np.testing.assert_array_equal(mesh.shape[face], paint + np.eye(3, dtype=np.float32))

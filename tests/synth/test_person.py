@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kronface.synth import kernels
-from kronface.synth.head import Head
+from kronface.synth.head import SHADELESS, Head
 from kronface.synth.identity import eye_vertices
 from kronface.synth.labels import point_vertices
 from kronface.synth.part import BEARD_PAINT, HAIR_PAINT
@@ -60,6 +60,12 @@ def test_what_does_not_cast_shadows_comes_after_what_does(head: Head, person: Pe
     assert kernels.TEETH in mesh.materials[mesh.casters :]
     assert kernels.CLOTH not in mesh.materials[mesh.casters :]
     assert mesh.triangles.min() == 0
+    silent = mesh.triangles[: mesh.shadeless]
+    inside = mesh.materials[: mesh.shadeless] != kernels.SKIN
+    assert (head.template[silent[~inside]].mean(1)[:, 2] <= SHADELESS).all()  # the body below the neck
+    throwing = mesh.triangles[mesh.shadeless : len(head.triangles)]
+    assert (head.template[throwing].mean(1)[:, 2] > SHADELESS).all()
+    assert set(mesh.materials[mesh.shadeless : len(head.triangles)]) == {kernels.SKIN, kernels.EAR}
     assert mesh.triangles.max() < len(mesh.shape) == len(mesh.template) == len(mesh.covers)
     assert len(mesh.open_light) == len(head.template)
     np.testing.assert_array_equal(mesh.shape[: len(head.template)], person.neutral)

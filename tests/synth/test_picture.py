@@ -49,12 +49,12 @@ def test_landmarks_agree_with_an_independent_projection(head: Head, person: Pers
         assert np.linalg.norm(picture.landmarks - target, axis=1).mean() < 6
 
 
-def test_pixels_lie_where_the_landmarks_say(person: Person) -> None:
+def test_pixels_lie_where_the_landmarks_say(crowd: list[Person]) -> None:
     """A detector that knows nothing of the geometry finds the five points near the exact ones."""
     detector = YuFaceDetector()
     distances = []
-    for image in range(6):
-        picture = take_picture(SEED, 2, image, framing="portrait", person=person)
+    for number, image in np.ndindex(8, 3):
+        picture = take_picture(SEED, number, image, framing="portrait", person=crowd[number])
         faces = detector.detect(picture.image)
         assert len(faces) == 1
         unit = np.linalg.norm(picture.landmarks[3:].mean(0) - picture.landmarks[:2].mean(0))
@@ -152,7 +152,7 @@ def test_regions_agree_with_the_landmarks(frontal: list[Picture]) -> None:
         x, y = np.round(points[30]).astype(int)
         assert picture.regions is not None
         assert picture.regions[y, x] == 4
-        assert (np.abs(nose[:, 0] - points[27:31, 0].mean()) < 0.45 * unit).all()
+        assert (np.abs(nose[:, 0] - points[27:31, 0].mean()) < 0.6 * unit).all()
         assert (nose[:, 1] > points[17:27, 1].mean()).all()
         assert (nose[:, 1] < outline[:, 1].mean()).all()
         for cheek in (points[[2, 31]].mean(0), points[[14, 35]].mean(0)):

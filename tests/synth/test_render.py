@@ -155,8 +155,10 @@ def test_a_shadow_takes_its_share_of_the_first_light_alone(dark: float) -> None:
     np.testing.assert_allclose(image[20, 24], dark * none + (1 - dark) * full, rtol=3e-3)
     for free in ((20, 34), (4, 24), (36, 24)):
         np.testing.assert_allclose(image[free], full, rtol=3e-3)
-    unshaded = shot(replace(mesh, casters=2), Plain(), lighting, camera)  # the small one does not cast
-    np.testing.assert_allclose(unshaded[20, 24], full, rtol=3e-3)
+    turned = squares(Square(y=-0.05, half=0.02, x=-0.03), Square(y=0.0, half=0.15), casters=2)
+    np.testing.assert_allclose(shot(turned, Plain(), lighting, camera)[20, 24], image[20, 24], rtol=3e-3)
+    for silent in (replace(mesh, casters=2), replace(turned, shadeless=2)):  # the small one does not cast
+        np.testing.assert_allclose(shot(silent, Plain(), lighting, camera)[20, 24], full, rtol=3e-3)
 
 
 def test_lenses_are_looked_through_and_tinted() -> None:

@@ -10,7 +10,7 @@ from kronface.data.attributes import PREDICTED
 from kronface.data.dataset import FaceDataset
 from kronface.data.records import Records
 from kronface.errors import ConfigError, FaceNotFoundError
-from kronface.faces.align import align, resize
+from kronface.faces.align import align
 from kronface.faces.detect import Face
 from kronface.faces.image import Image
 from kronface.synth.picture import take_picture
@@ -69,8 +69,8 @@ def test_a_row_is_the_picture_of_its_path_and_fresh_epochs_go_on_from_there(reco
     fresh = RenderedFaces(part, size=64, images=IMAGES, seed=SEED, fresh=True)
     for reader, epoch, image in ((same, 0, 1), (same, 2, 1), (fresh, 0, 1), (fresh, 2, 2 * IMAGES + 1)):
         reading = reader(4, epoch)  # the second picture of the sixth person
-        expected = take_picture(SEED, 5, image, framing="crop")
-        np.testing.assert_array_equal(reading.face, resize(expected.image, 64))
+        expected = take_picture(SEED, 5, image, framing="crop", size=64)
+        np.testing.assert_array_equal(reading.face, expected.image)
         assert reading.labels == expected.attributes
 
 

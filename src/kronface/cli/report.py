@@ -15,9 +15,10 @@ def report(results: Path, *, out: Path = Path("report.html"), title: str = "Face
     """
     from kronface.evaluation.report.page import build
     from kronface.evaluation.result import load_result
+    from kronface.faces.image import read_image
 
     files = sorted(results.glob("*.json")) if results.is_dir() else [results]
     if not files:
         raise ConfigError(f"{results} holds no results files: write some by kronface evaluate with --json")
-    build([load_result(path) for path in files], title=title, out=out)
+    build([load_result(path) for path in files], title=title, out=out, read=read_image)
     return f"report: {out}"

@@ -24,6 +24,7 @@ def write(
     without: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
     label_noise: str = "none",
     masks: bool = False,
+    device: str = "cpu",
     workers: int = 2,
     progress: Progress = no_progress,
 ) -> str:
@@ -49,6 +50,7 @@ def write(
             skin, hair, restyling, beard, make-up, spectacles, hats, occluders, clothes, background, camera, flaws.
         label_noise: of the identity attributes: none, flips or appearance.
         masks: write masks/, which part of the face each pixel shows.
+        device: where the renderer's kernels run: cpu, cuda or cuda:N.
         workers: processes that render.
         progress: called as pictures are finished.
     """
@@ -69,7 +71,11 @@ def write(
     if aligned and layout != "folder":
         raise ConfigError(f"--aligned belongs to the layout folder: {layout} has a frame of its own")
     rendering = Rendering(
-        max_yaw_rad=max_yaw_rad, redrawn=redrawn, without=ingredients(without), label_noise=label_noise
+        max_yaw_rad=max_yaw_rad,
+        redrawn=redrawn,
+        without=ingredients(without),
+        label_noise=label_noise,
+        device=device,
     )
     writers[layout](
         out,

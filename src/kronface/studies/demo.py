@@ -15,6 +15,10 @@ ATTRIBUTE_WEIGHT = 20.0
 """λ. The loss is a mean over attributes where the paper's eq. (2) is a sum: λ = 11 would be the paper's balance here;
 in so few passes the identity loss, which starts at log 400, drowns a smaller one (with λ = 1 Male stays below 0.8)."""
 
+LEFT_OUT = ("restyling", "hats", "occluders", "flaws")
+LARGEST_YAW_RAD = 0.6
+"""The demo's pictures are plainer than those of `kronface synth write`: it has minutes to learn from them."""
+
 LEAST_MALE = 0.8
 LEAST_OTHERS = 3
 
@@ -59,8 +63,10 @@ def run_demo(
     """
     from kronface.data.sources.celeba import celeba
     from kronface.evaluation.report.page import build
+    from kronface.faces.image import read_image
     from kronface.studies.training_run import train
     from kronface.synth.export import write_celeba
+    from kronface.synth.settings import Rendering
 
     root = out / "people"
     write_celeba(
@@ -70,6 +76,7 @@ def run_demo(
         seed=seed,
         validation=validation,
         test=held_out,
+        rendering=Rendering(max_yaw_rad=LARGEST_YAW_RAD, without=LEFT_OUT),
         workers=workers,
         progress=progress,
     )
@@ -97,7 +104,9 @@ def run_demo(
     results = _evaluate_all(out, records, seed, progress)
     metrics = _metrics(results)
     write_json(out / "metrics.json", metrics)
-    build(list(results.values()), title="Kronface demo: people who do not exist", out=out / "report.html")
+    build(
+        list(results.values()), title="Kronface demo: people who do not exist", out=out / "report.html", read=read_image
+    )
     photo, people = _photograph(out, identities + validation, seed)
     return DemoOutcome(metrics, out / "report.html", photo, people, out / "joint" / "last", tuple(_failures(results)))
 
@@ -193,7 +202,9 @@ def _photograph(out: Path, first: int, seed: int) -> tuple[Path, Path]:
     from kronface.faces.image import write_image
     from kronface.synth.group import take_group_photo
     from kronface.synth.picture import take_picture
+    from kronface.synth.settings import Rendering
 
+    plain = Rendering(max_yaw_rad=LARGEST_YAW_RAD, without=LEFT_OUT)
     photo, people = out / "photo.jpg", out / "enrolled"
     group = [first, first + 1, first + 2, first + 3]
     if not photo.is_file():
@@ -202,5 +213,7 @@ def _photograph(out: Path, first: int, seed: int) -> tuple[Path, Path]:
         for image in range(4):
             path = people / f"person-{number + 1:05d}" / f"{image + 1}.jpg"
             if not path.is_file():
-                write_image(path, np.asarray(take_picture(seed, number, image, framing="portrait").image))
+                write_image(
+                    path, np.asarray(take_picture(seed, number, image, framing="portrait", rendering=plain).image)
+                )
     return photo, people

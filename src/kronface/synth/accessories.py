@@ -99,7 +99,7 @@ def spectacles(head: Head, pair: Spectacles, neutral: Floats) -> list[Part]:
 def hat(head: Head, kind: str, neutral: Floats, seed: int) -> list[Part]:
     """A crown that follows the skull, and a peak, a brim or the cloth of a headscarf."""
     rng = np.random.default_rng([seed, 4])
-    around, rows = 56, 9
+    around, rows = 48, 8
     turn = np.linspace(-np.pi, np.pi, around, endpoint=False)
     front, back = {
         "beanie": (rng.uniform(0.0, 0.16), -0.35),

@@ -49,6 +49,8 @@ class Appearance:
     """Size, about 1."""
     iris: Colour
     iris_radius: float
+    iris_spokes: int
+    """Of its pattern, around."""
     gloss: float
     """Of the skin: 0 matt, 1 oily."""
     hair_colour: str
@@ -108,7 +110,7 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
         moles=int(rng.poisson(3)),
         wrinkles=float(0.08 + 0.85 * np.clip((years - 30) / 42, 0, 1) * rng.uniform(0.6, 1.3)),
         pores=float(np.exp(rng.normal(0, 0.35)) * (1.3 if male else 0.7)),
-        beard_shadow=float(rng.uniform(0.2, 0.9)) if male and beard in ("none", "moustache", "goatee") else 0.0,
+        beard_shadow=float(rng.uniform(0.3, 1.0)) if male and beard in ("none", "moustache", "goatee") else 0.0,
         veins=float(abs(rng.normal(0, 0.5)) * (1 - tone)),
     )
     brows = facial_hair.Brows(
@@ -131,11 +133,12 @@ def draw_appearance(identity: Identity, bald: bool, rendering: Rendering = Rende
         brows=brows,
         lips=triple(lips),
         lip_strength=0.75 * float(np.clip(rng.normal(0.85, 0.18), 0.35, 1.1)),
-        lip_fullness=float(np.clip(rng.normal(1.0, 0.07), 0.8, 1.2)),
+        lip_fullness=float(np.clip(rng.normal(1.0, 0.03), 0.9, 1.1)),
         lashes=float(np.clip(rng.normal(0.1 if male else 0.65, 0.2), 0, 1)),
         nostrils=float(np.clip(rng.normal(1, 0.12), 0.7, 1.3)),
         iris=triple(iris),
         iris_radius=float(np.clip(rng.normal(0.0059, 0.0002), 0.0054, 0.0064)),
+        iris_spokes=int(rng.integers(14, 34)),
         gloss=float(np.clip(rng.normal(0.5, 0.17), 0.12, 0.95)),
         hair_colour=colour,
         hair=hair,

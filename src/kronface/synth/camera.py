@@ -12,6 +12,9 @@ from kronface.synth.scene import Flaws
 MIDDLE = 0.2
 """Linear brightness that a metered face is drawn to."""
 
+EVENNESS = 0.5
+"""Exponent by which metering evens out brightness: 1 would draw every face alike."""
+
 STEPS = 4096
 """Of the tone curve's table."""
 
@@ -72,7 +75,7 @@ def meter(linear: Floats, places: NDArray[np.floating]) -> float:
         x0, y0 = np.clip(np.floor(face.min(0)), 0, (width - 2, height - 2)).astype(int)
         x1, y1 = np.clip(np.ceil(face.max(0)), (x0 + 1, y0 + 1), (width, height)).astype(int)
         values.append(float(linear[y0:y1, x0:x1].mean()))
-    return float(np.clip((MIDDLE / max(float(np.mean(values)), 1e-4)) ** 0.6, 0.4, 4.0))
+    return float(np.clip((MIDDLE / max(float(np.mean(values)), 1e-4)) ** EVENNESS, 0.4, 4.0))
 
 
 def develop(linear: Floats, flaws: Flaws, rng: np.random.Generator, *, gain: float, scale: float) -> NDArray[np.uint8]:

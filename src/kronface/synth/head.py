@@ -17,11 +17,14 @@ from kronface.synth.silence import silenced
 
 Floats = NDArray[np.float32]
 
-FORMAT = 3
+FORMAT = 4
 """Raised when what is extracted changes."""
 
 SHOULDERS = 0.36
 """Vertices above this height (metres, rest pose) are kept: head, neck, chest and shoulders."""
+
+SHADELESS = 0.58
+"""What lies below this height (metres, rest pose) throws no shadow on the face."""
 
 PARTS = (
     "eye_front.L",
@@ -61,7 +64,7 @@ class Head:
     template: Floats
     """(V, 3) rest positions; every painted feature is placed in these coordinates."""
     triangles: NDArray[np.int32]
-    """(F, 3) vertex numbers."""
+    """(F, 3) vertex numbers; those that throw no shadow on the face (inside, and below the neck) come first."""
     parts: NDArray[np.int32]
     """(F,) 0 for skin, else 1 + the index in `PARTS`."""
     phenotype_mask: NDArray[np.bool_]
@@ -168,13 +171,16 @@ def _extract() -> dict[str, NDArray[np.generic]]:
         i = labels.index(f"local_change:{name}-incr")
         changes.append(f"{name}-incr")
         rows += [i, i + 1]
-    triangles = number_of[faces[kept_faces]].astype(np.int32)
+    order = np.flatnonzero(kept_faces)
+    throws = (parts[order] == 0) & (template[faces[order]].mean(1)[:, 2] > SHADELESS)
+    order = order[np.argsort(throws, kind="stable")]
+    triangles = number_of[faces[order]].astype(np.int32)
     rest = template[kept].astype(np.float32)
     return {
         "template": rest,
         "triangles": triangles,
         "open_light": _open_light(rest, triangles),
-        "parts": parts[kept_faces],
+        "parts": parts[order],
         "phenotype_mask": model.stacked_phenotype_blend_shapes_mask.numpy() > 0,
         "phenotype_projection": model.phenotype_blendshape_projection.numpy().astype(np.float32),
         "phenotype_basis": shapes[phenotypes],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from kronface.synth.head import Floats, Head
 from kronface.synth.linear import combine
 
-SPREAD = 0.5
+SPREAD = 0.55
 """Standard deviation of a local change, in units of its full shape."""
 
 LIMIT = 1.1
@@ -67,13 +67,13 @@ def draw_identity(head: Head, number: int, seed: int) -> Identity:
     """Person `number` of a seed: the same whatever else is drawn."""
     rng = np.random.default_rng([seed, number, 0, 1])
     male = bool(rng.random() < PRIOR_MALE)
-    gender = float(np.clip(rng.normal(0.03 if male else 0.97, 0.05), 0, 1))
+    gender = float(np.clip(rng.normal(0.01 if male else 0.99, 0.04), 0, 1))
     years = float(np.clip(20 + 50 * rng.beta(1.3, 2.4), 20, 80))
     ancestry = rng.dirichlet((0.24, 0.24, 0.36))
     phenotypes = {
         "gender": gender,
         "age": float(np.interp(years, (20, 32, 80), (0.62, 2 / 3, 1.0))),
-        "muscle": float(np.clip(rng.normal(0.62 if male else 0.38, 0.14), 0, 1)),
+        "muscle": float(np.clip(rng.normal(0.68 if male else 0.32, 0.13), 0, 1)),
         "weight": float(np.clip(rng.normal(0.48, 0.18), 0.05, 1)),
         "height": 0.5,
         "proportions": float(np.clip(rng.normal(0.6, 0.2), 0, 1)),
@@ -85,20 +85,22 @@ def draw_identity(head: Head, number: int, seed: int) -> Identity:
 
 
 def _draw_changes(head: Head, rng: np.random.Generator, weight: float) -> Floats:
-    values = np.zeros(len(head.changes), np.float32)
-    pairs: dict[str, float] = {}
-    spreads = _spreads(head)
-    for index, name in enumerate(head.changes):
-        bare = name.removeprefix("l-").removeprefix("r-")
-        drawn = float(rng.normal())
-        if bare != name:
-            drawn = pairs.setdefault(bare, drawn)
-            drawn += float(rng.normal()) * ASYMMETRY / SPREAD
-        values[index] = np.clip(drawn * spreads[index], -LIMIT, LIMIT)
+    drawn, own = rng.normal(size=(2, len(head.changes)))
+    first, paired = _pairs(head)
+    drawn = drawn[first] + np.where(paired, own * ASYMMETRY / SPREAD, 0.0)
+    values: Floats = np.clip(drawn * _spreads(head), -LIMIT, LIMIT).astype(np.float32)
     # A double chin and a full face come with weight, and not below it.
     values[head.changes.index("neck-double-incr")] = np.clip(rng.normal(3.2 * (weight - 0.62), 0.25), 0, 1)
     values[head.changes.index("head-fat-incr")] = np.clip(rng.normal(2.0 * (weight - 0.48), 0.25), -0.4, 0.9)
     return values
+
+
+@cache
+def _pairs(head: Head) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(C,) for each local change the first one of its pair, which is itself where it has none; and whether it has."""
+    bare = [name.removeprefix("l-").removeprefix("r-") for name in head.changes]
+    first = np.array([bare.index(name) for name in bare])
+    return first, np.array([name != full for name, full in zip(bare, head.changes, strict=True)])
 
 
 @cache

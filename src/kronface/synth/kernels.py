@@ -64,6 +64,10 @@ class Paint:
     iris: wp.vec3
     iris_radius: float
     pupil_radius: float
+    spokes: float
+    """Of the iris's pattern, around."""
+    spokes_turn: float
+    """By which they are turned, radians."""
     eye_left: wp.vec3
     """Centre of the eye at +x on the template."""
     eye_right: wp.vec3
@@ -336,11 +340,17 @@ def rasterise(
                             cover = u * covers[i] + v * covers[j] + w * covers[k]
                             turn = turn_of(place)
                             if material == 3:
-                                long = strand(growth, turn, place, 3.0, 5.0)
-                                covered = 0.4 * long[0] + 0.6 * long[1] > cover
-                                if covered and (place[2] < 0.83 or growth.crown < 0.83):
+                                density = float(1.0)
+                                if place[2] < 0.83 or growth.crown < 0.83:
                                     density = hair_density(growth, turn, place)
-                                    covered = density + 0.45 * (long[0] - 0.5) > 0.5
+                                if density < 0.25:
+                                    covered = False
+                                elif cover > 0.0 or density < 0.75:
+                                    long = strand(growth, turn, place, 3.0, 5.0)
+                                    covered = (
+                                        0.4 * long[0] + 0.6 * long[1] >= cover
+                                        and density + 0.45 * (long[0] - 0.5) > 0.5
+                                    )
                             else:
                                 long = strand(growth, turn, place, 9.0, 30.0)
                                 dense = beard_density(texture, skin_coordinates(turn, place, growth))

@@ -34,15 +34,15 @@ BASE_RATES: Mapping[str, float] = MappingProxyType(
 
 THRESHOLDS: Mapping[str, float] = MappingProxyType(
     {
-        "Narrow_Eyes": -0.26997,
-        "Big_Nose": 0.92948,
-        "Pointy_Nose": -0.11530,
-        "Chubby": 3.43461,
-        "Double_Chin": 0.83318,
-        "High_Cheekbones": 0.15572,
+        "Narrow_Eyes": -0.26819,
+        "Big_Nose": 0.93491,
+        "Pointy_Nose": -0.11218,
+        "Chubby": 3.44066,
+        "Double_Chin": 0.83136,
+        "High_Cheekbones": 0.15662,
         "Bald": 0.93444,
-        "Big_Lips": 0.19258,
-        "Oval_Face": -0.22248,
+        "Big_Lips": 0.19402,
+        "Oval_Face": -0.22141,
         "Young": -46.79106,
     }
 )

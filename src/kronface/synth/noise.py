@@ -97,17 +97,17 @@ class Judge:
 
 JUDGES: Mapping[str, Judge] = MappingProxyType(
     {
-        "Narrow_Eyes": Judge(0.06045, 0.08796, -0.11689),
-        "Big_Nose": Judge(0.07002, 0.05070, 0.95192),
-        "Pointy_Nose": Judge(0.03666, 0.08201, -0.09960),
-        "Chubby": Judge(0.15124, 0.20175, 3.10261),
-        "Double_Chin": Judge(1.00000, 0.26507, 1.23580),
-        "High_Cheekbones": Judge(0.05978, 0.02200, 0.18883),
-        "Male": Judge(1.00000, 0.18683, 0.53570),
-        "Bald": Judge(1.00000, 0.12583, 1.04462),
-        "Big_Lips": Judge(0.01663, 0.01183, 0.18998),
-        "Oval_Face": Judge(0.13324, 0.09853, -0.17362),
-        "Young": Judge(1.00000, 3.32311, -49.45709),
+        "Narrow_Eyes": Judge(0.06010, 0.08962, -0.12139),
+        "Big_Nose": Judge(0.06483, 0.05441, 0.96533),
+        "Pointy_Nose": Judge(0.03446, 0.09207, -0.10073),
+        "Chubby": Judge(0.13837, 0.20191, 3.09274),
+        "Double_Chin": Judge(1.00000, 0.32573, 1.27377),
+        "High_Cheekbones": Judge(0.04881, 0.02335, 0.19063),
+        "Male": Judge(1.00000, 0.20812, 0.54511),
+        "Bald": Judge(1.00000, 0.15224, 1.06922),
+        "Big_Lips": Judge(0.01408, 0.01194, 0.19248),
+        "Oval_Face": Judge(0.12246, 0.10002, -0.16087),
+        "Young": Judge(1.00000, 3.52168, -49.51753),
     }
 )
 """Found once from 50,000 drawn identities with two scenes each."""

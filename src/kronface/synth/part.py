@@ -114,8 +114,13 @@ def assemble(
     triangles: NDArray[np.int32],
     materials: NDArray[np.int32],
     parts: Sequence[Part],
+    *,
+    shadeless: int = 0,
 ) -> Mesh:
-    """The mesh of a head and its parts, in the order that `Mesh` wants: casters, other parts, lenses."""
+    """The mesh of a head and its parts, in the order that `Mesh` wants: casters, other parts, lenses.
+
+    The first `shadeless` triangles of the head cast no shadows.
+    """
     ordered = sorted(parts, key=lambda part: (part.lens, not part.casts))
     starts = np.cumsum([len(positions), *(len(part.positions) for part in ordered)])
     faces = [triangles, *(part.triangles + np.int32(start) for part, start in zip(ordered, starts, strict=False))]
@@ -130,6 +135,7 @@ def assemble(
             np.int32
         ),
         open_light,
+        shadeless,
         len(triangles)
         + sum(count for part, count in zip(ordered, counts, strict=True) if part.casts and not part.lens),
         sum(count for part, count in zip(ordered, counts, strict=True) if part.lens),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from kronface.synth.accessories import accessories
 from kronface.synth.appearance import Appearance, draw_appearance, paint_face
 from kronface.synth.hair import bare_above, beard, cap, curtain, ear_vertices, hairline, knot, strands
-from kronface.synth.head import Floats, Head
+from kronface.synth.head import SHADELESS, Floats, Head
 from kronface.synth.identity import Identity, draw_identity, eye_vertices, neutral_positions
 from kronface.synth.kernels import EAR, EYE, MOUTH, SKIN, SOCKET, TEETH, TONGUE
 from kronface.synth.labels import attributes, point_vertices
@@ -74,7 +74,15 @@ class Person:
             length = min(look.beard_length, 0.0015) if styling.cover == "mask" else look.beard_length
             parts += beard(head, expressed, self.normals, length)
         parts += accessories(head, styling, self.neutral, expressed)
-        return assemble(expressed, head.template, head.open_light, head.triangles, _materials(head), parts)
+        return assemble(
+            expressed,
+            head.template,
+            head.open_light,
+            head.triangles,
+            _materials(head),
+            parts,
+            shadeless=_shadeless(head),
+        )
 
     def pose(self, scene: Scene) -> Pose:
         """How the head stands in a picture."""
@@ -105,6 +113,8 @@ class Person:
             "iris": look.iris,
             "iris_radius": look.iris_radius,
             "pupil_radius": 0.0023,
+            "spokes": float(look.iris_spokes),
+            "spokes_turn": float(self.identity.number % 7),
             "eye_left": tuple(left.tolist()),
             "eye_right": tuple(right.tolist()),
             "gloss": look.gloss,
@@ -211,18 +221,14 @@ def make_person(head: Head, number: int, seed: int, rendering: Rendering = Rende
 
 
 @cache
+def _shadeless(head: Head) -> int:
+    """Number of the head's triangles, the first, that throw no shadow."""
+    heights = head.template[head.triangles].mean(1)[:, 2]
+    return int(np.argmax((head.parts == 0) & (heights > SHADELESS)))
+
+
+@cache
 def _materials(head: Head) -> NDArray[np.int32]:
     """(F,) the head's materials: by its parts, and ears apart from other skin."""
     ears = ear_vertices(head)[head.triangles].any(1) & (head.parts == 0)
     return np.asarray(np.where(ears, EAR, MATERIALS[head.parts]), np.int32)
-
-
-@cache
-def face_vertices(head: Head) -> NDArray[np.int64]:
-    """Numbers of the skin's vertices between forehead and chin and from cheek to cheek: what a face's box holds."""
-    skin = np.unique(head.triangles[head.parts == 0])
-    places = head.template[skin]
-    turn = np.abs(np.arctan2(places[:, 0], -places[:, 1]))
-    inside = (turn < 1.1) & (places[:, 2] > 0.615) & (places[:, 2] < 0.785) & ~ear_vertices(head)[skin]
-    out: NDArray[np.int64] = skin[inside]
-    return out

@@ -95,7 +95,8 @@ def take_picture(
         shape, matrix, scale = (256, 256), *_portrait(rng, plane, loose)
     camera = Camera(scene.distance, matrix)
     mesh, surface = person.mesh(scene, styling, expressed), person.surface(styling)
-    seen = render(mesh, pose, surface, scene.lighting, camera, background(scene.backdrop, *shape), regions=masks)
+    behind = background(scene.backdrop, *shape)
+    seen = render(mesh, pose, surface, scene.lighting, camera, behind, regions=masks, device=rendering.device)
     landmarks = transform(plane, matrix[:, :2]) + matrix[:, 2]
     finished = develop(seen.linear, scene.flaws, rng, gain=meter(seen.linear, landmarks), scale=scale)
     posed = seen.positions[: len(head.template)]

@@ -52,8 +52,10 @@ class Mesh:
     """(F,) colours by their number in the surface's palette."""
     open_light: Floats
     """(W,) share of the light from all around that arrives at each of the first W vertices; at the others, all."""
+    shadeless: int
+    """Triangles at the start that cast none after all."""
     casters: int
-    """Triangles that cast shadows."""
+    """Triangles up to which shadows are cast."""
     lenses: int
     """Triangles at the end that are looked through."""
 
@@ -227,7 +229,7 @@ def render(
         reach = (-0.4, 0.4)
         passes = (
             (points, 0, faces - mesh.lenses, (view.near, view.far), keys),
-            (light_points, 0, mesh.casters if lighting.dark > 0 else 0, reach, light_keys),
+            (light_points, mesh.shadeless, (mesh.casters - mesh.shadeless) * (lighting.dark > 0), reach, light_keys),
             (points, faces - mesh.lenses, mesh.lenses, (view.near, view.far), lens_keys),
         )
         for where, first, number, (near, far), target in passes:

@@ -22,7 +22,7 @@ BLURRY = 1.15
 
 EXPRESSIONS: Mapping[str, tuple[float, Mapping[str, float]]] = MappingProxyType(
     {
-        "rest": (0.33, {}),
+        "rest": (0.36, {}),
         "smile": (0.20, {"mouthSmile": 0.6, "cheekSquint": 0.3, "eyeSquint": 0.2, "mouthDimple": 0.2}),
         "laugh": (
             0.28,
@@ -31,11 +31,11 @@ EXPRESSIONS: Mapping[str, tuple[float, Mapping[str, float]]] = MappingProxyType(
                 "cheekSquint": 0.5,
                 "eyeSquint": 0.35,
                 "mouthUpperUp": 0.35,
-                "jawOpen": 0.17,
+                "jawOpen": 0.15,
                 "mouthStretch": 0.1,
             },
         ),
-        "talk": (0.10, {"jawOpen": 0.2, "mouthFunnel": 0.25, "mouthLowerDown": 0.25, "mouthUpperUp": 0.15}),
+        "talk": (0.07, {"jawOpen": 0.16, "mouthFunnel": 0.25, "mouthLowerDown": 0.25, "mouthUpperUp": 0.15}),
         "round": (0.02, {"jawOpen": 0.1, "mouthPucker": 0.5, "mouthFunnel": 0.4}),
         "surprise": (0.02, {"jawOpen": 0.35, "eyeWide": 0.6, "browInnerUp": 0.7, "browOuterUp": 0.6}),
         "anger": (0.015, {"browDown": 0.7, "noseSneer": 0.3, "mouthPress": 0.4, "eyeSquint": 0.3}),
@@ -107,7 +107,7 @@ def draw_scene(head: Head, seed: int, identity: int, image: int, rendering: Rend
     rng = np.random.default_rng([seed, identity, 1 + image, 7])
     actions, expression = _draw_expression(head, rng, rendering)
     yaw = _draw_yaw(rng, rendering.max_yaw_rad)
-    pitch, roll = rng.normal(0, (0.14, 0.09))
+    pitch, roll = rng.normal(0, (0.11, 0.09))
     distance = float(np.exp(rng.uniform(np.log(0.65), np.log(3.0))))
     lighting = _draw_lighting(rng, rendering)
     body_turn, backdrop = float(rng.uniform(0.2, 0.8)), int(rng.integers(1 << 31))
@@ -132,7 +132,7 @@ def draw_scene(head: Head, seed: int, identity: int, image: int, rendering: Rend
 
 def _draw_yaw(rng: np.random.Generator, largest: float) -> float:
     """Most faces look about ahead, some to the side, a few are profiles; what lies beyond the limit is drawn again."""
-    tries = np.where(rng.random(12) < 0.86, rng.normal(0, 0.3, 12), rng.uniform(-1.309, 1.309, 12))
+    tries = np.where(rng.random(12) < 0.86, rng.normal(0, 0.29, 12), rng.uniform(-1.309, 1.309, 12))
     inside = tries[np.abs(tries) <= largest]
     return float(inside[0]) if len(inside) else float(rng.uniform(-largest, largest))
 
@@ -149,7 +149,7 @@ def _draw_expression(head: Head, rng: np.random.Generator, rendering: Rendering)
 
     kinds = list(EXPRESSIONS)
     kind = str(rng.choice(kinds, p=[share for share, _ in EXPRESSIONS.values()]))
-    strength = float(np.exp(rng.normal(-0.25, 0.3)))
+    strength = float(np.exp(rng.normal(-0.32, 0.3)))
     for name, amount in EXPRESSIONS[kind][1].items():
         move(name, amount * strength * float(np.exp(rng.normal(0, 0.2))))
     # A trace of everything: no face is ever quite at rest.
@@ -203,7 +203,7 @@ def _draw_lighting(rng: np.random.Generator, rendering: Rendering) -> Lighting:
         "evening": (0.8, 0.0, 0.5, 0.9, 0.28, 1.8),
     }[kind]
     count = {"overcast": 1, "flash": 1, "studio": 3}.get(kind, int(rng.integers(1, 4)))
-    warmth = rng.normal({"room": 0.08, "evening": 0.2, "overcast": -0.05}.get(kind, 0.0), 0.1)
+    warmth = rng.normal({"room": 0.08, "evening": 0.15, "overcast": -0.05}.get(kind, 0.0), 0.07)
     tint = np.array([1 + warmth, 1.0, 1 - warmth])
     directions, colours = [], []
     for number in range(count):
@@ -222,7 +222,7 @@ def _draw_lighting(rng: np.random.Generator, rendering: Rendering) -> Lighting:
         (float(above[0]), float(above[1]), float(above[2])),
         (float(below[0]), float(below[1]), float(below[2])),
         softness=float(softness * rng.uniform(0.8, 1.25)),
-        dark=float(rng.uniform(0.55, 0.95)),  # light comes back from all around
+        dark=float(rng.uniform(0.5, 0.88)),  # light comes back from all around
     )
     chosen = drawn if rendering.has("lights") else _SOFT
     return chosen if rendering.has("shadows") else replace(chosen, dark=0.0)

@@ -1,9 +1,10 @@
 """What a set of rendered pictures is drawn from, besides the people themselves: everything can be switched off."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kronface.errors import ConfigError
+from kronface.errors import ConfigError, MissingExtraError
 
 INGREDIENTS = (
     "expression",
@@ -45,15 +46,17 @@ class Rendering:
         without: names in `INGREDIENTS` that are left out.
         label_noise: of the identity attributes, at CelebA's same-person agreement: none, flips (independent of the
             picture) or appearance (judged on the picture's expression, pose and light).
+        device: where the kernels run: cpu, cuda or cuda:N. The last bits of a picture differ between devices.
 
     Raises:
-        ConfigError: an unknown name, or an impossible angle.
+        ConfigError: an unknown name, an impossible angle, or a GPU that is not there.
     """
 
     max_yaw_rad: float = 1.309
     redrawn: bool = False
     without: tuple[str, ...] = ()
     label_noise: str = "none"
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         """Validates."""
@@ -64,6 +67,8 @@ class Rendering:
             raise ConfigError(f"without: unknown ingredient '{unknown[0]}': choose from {', '.join(INGREDIENTS)}")
         if self.label_noise not in LABEL_NOISE:
             raise ConfigError(f"unknown label noise '{self.label_noise}': choose one of {', '.join(LABEL_NOISE)}")
+        if self.device != "cpu":
+            _check_gpu(self.device)
 
     def has(self, ingredient: str) -> bool:
         """Whether an ingredient is drawn."""
@@ -74,3 +79,20 @@ def ingredients(words: Sequence[str] | str) -> tuple[str, ...]:
     """What is left out, as a user writes it: names in a list, or in one text with commas; sorted, each once."""
     listed = words.split(",") if isinstance(words, str) else words
     return tuple(sorted({word.strip() for word in listed} - {""}))
+
+
+def _check_gpu(device: str) -> None:
+    if not re.fullmatch(r"cuda(:\d+)?", device):
+        raise ConfigError(f"unknown device '{device}': people are rendered on cpu, cuda or cuda:N")
+    try:
+        import warp as wp
+    except ImportError as error:
+        raise MissingExtraError("synth", "rendering people") from error
+    from kronface.synth.silence import silenced
+
+    wp.config.log_level = wp.LOG_ERROR  # no banner
+    with silenced():
+        wp.init()
+        count = wp.get_cuda_device_count()
+    if int(device.partition(":")[2] or 0) >= count:
+        raise ConfigError(f"device '{device}' was asked for, but Warp sees {count} CUDA devices: use --device cpu")

@@ -158,7 +158,9 @@ def shade_sample(
         r = wp.sqrt(dx * dx + dz * dz)
         angle = wp.atan2(dz, dx)
         sclera = wp.vec3(0.47, 0.43, 0.40) * (1.0 - 0.25 * wp.smoothstep(0.007, 0.012, r))
-        fibres = 0.8 + 0.25 * wp.sin(angle * 23.0) * wp.sin(angle * 7.0 + 1.0)
+        fibres = 0.8 + 0.3 * wp.sin(angle * paint.spokes + paint.spokes_turn) * wp.sin(
+            angle * 7.0 + 2.0 * paint.spokes_turn
+        )
         rim = wp.smoothstep(paint.iris_radius * 0.8, paint.iris_radius, r)
         ring = paint.iris * fibres * (1.0 - 0.7 * rim)
         inside = 1.0 - wp.smoothstep(paint.iris_radius * 0.95, paint.iris_radius * 1.06, r)
@@ -239,8 +241,10 @@ def shade_sample(
                 0.8 * glare * lit * wp.max(cosine + 0.2, 0.0) * (0.3 + grain)
             )
         elif shine > 0.0 and cosine > 0.0:
-            glint = wp.pow(wp.max(wp.dot(normal, half), 0.0), hardness) * (hardness + 8.0) / 25.0
-            fresnel = 0.04 + 0.96 * wp.pow(1.0 - wp.max(wp.dot(half, towards), 0.0), 5.0)
+            facing = wp.max(wp.dot(normal, half), 0.0)
+            glint = wp.pow(facing, hardness) * (hardness + 8.0) / 25.0
+            grazing = 1.0 - wp.max(wp.dot(half, towards), 0.0)
+            fresnel = 0.04 + 0.96 * grazing * grazing * grazing * grazing * grazing
             colour += light.colours[number] * (shine * glint * fresnel * lit * cosine * occlusion)
     return colour
 

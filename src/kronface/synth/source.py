@@ -1,6 +1,8 @@
 """Rendered people as a source of data without files: records, and the reader that renders the faces of their rows."""
 
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -9,10 +11,13 @@ from kronface.data.attributes import CELEBA
 from kronface.data.reading import Reading
 from kronface.data.records import Records
 from kronface.errors import ConfigError, FaceNotFoundError
-from kronface.faces.align import align, resize
+from kronface.faces.align import align
 from kronface.faces.detect import Detector, largest_face
 from kronface.files import Progress, no_progress
 from kronface.synth.settings import Rendering
+
+if TYPE_CHECKING:
+    from kronface.synth.person import Person
 
 NAME = "synth"
 
@@ -119,16 +124,32 @@ class RenderedFaces:
         identity, image = (int(number) for number in self._places[row])
         if self._fresh:
             image += epoch * self._images
-        framing = "crop" if self._detector is None else "portrait"
-        picture = take_picture(self._seed, identity, image, framing=framing, rendering=self._rendering)
+        picture = take_picture(
+            self._seed,
+            identity,
+            image,
+            framing="crop" if self._detector is None else "portrait",
+            person=_person(identity, self._seed, self._rendering),
+            rendering=self._rendering,
+            size=self.size,
+        )
         if self._detector is None:
-            return Reading(resize(picture.image, self.size), picture.attributes)
+            return Reading(picture.image, picture.attributes)
         found = largest_face(picture.image, self._detector)
         if found is None:
             raise FaceNotFoundError(
                 f"picture {image + 1} of person {identity + 1} shows no face that the detector finds"
             )
         return Reading(align(picture.image, found.landmarks, self.size), picture.attributes)
+
+
+@lru_cache(maxsize=4)
+def _person(number: int, seed: int, rendering: Rendering) -> "Person":
+    """A person, kept for the next pictures: what is painted on one takes as long as a picture."""
+    from kronface.synth.head import load_head
+    from kronface.synth.person import make_person
+
+    return make_person(load_head(), number, seed, rendering)
 
 
 def _known(seed: int, rendering: Rendering) -> list[str]:

@@ -22,10 +22,10 @@ LID_COLOURS = ((0.08, 0.05, 0.045), (0.03, 0.03, 0.035), (0.2, 0.1, 0.08), (0.06
 FRAMES = ((0.012, 0.012, 0.013), (0.05, 0.02, 0.01), (0.25, 0.2, 0.12), (0.4, 0.4, 0.42), (0.12, 0.01, 0.015))
 """Linear RGB: black, tortoise, gold, steel, red."""
 
-KEEPS_STYLE = 0.88
+KEEPS_STYLE = 0.92
 """Share of a person's pictures with the usual hair."""
 
-HAT_RATE, COVER_RATE, SUNGLASSES_RATE = 0.05, 0.045, 0.02
+HAT_RATE, COVER_RATE, SUNGLASSES_RATE = 0.045, 0.03, 0.012
 """Chosen; CelebA's Wearing_Hat lies near the first."""
 
 

@@ -96,8 +96,8 @@ def test_what_is_odd_is_noted(write_people: WritePeople) -> None:
     (root / "empty").mkdir()
     (root / "loose.jpg").touch()
     notes = " ".join(folder(root).notes)
-    assert "1 folders without pictures, empty the first" in notes
-    assert "1 pictures lie outside" in notes
+    assert "1 folder without pictures, empty the first" in notes
+    assert "1 picture lies outside" in notes
     assert "one person, ann" in notes
 
 

@@ -121,9 +121,11 @@ def _notes(table: pl.DataFrame, empty: list[str], loose: int) -> list[str]:
     if table["identity"].n_unique() == 1:
         notes.append(f"all pictures are of one person, {table['identity'][0]}: is this the right folder?")
     if empty:
-        notes.append(f"{len(empty)} folders without pictures, {empty[0]} the first")
+        what = "folder" if len(empty) == 1 else "folders"
+        notes.append(f"{len(empty)} {what} without pictures, {empty[0]} the first")
     if loose:
-        notes.append(f"{loose} pictures lie outside of the people's folders and are passed over")
+        what = "picture lies" if loose == 1 else "pictures lie"
+        notes.append(f"{loose} {what} outside of the people's folders and passed over")
     deep = sorted(set(table.filter(pl.col("identity").str.contains("/"))["identity"]))
     if deep:
         notes.append(f"{len(deep)} people lie deeper than one folder, {deep[0]} the first: each is a person")

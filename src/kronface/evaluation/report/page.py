@@ -2,15 +2,17 @@
 
 import base64
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
+from numpy.typing import NDArray
 
-from kronface.errors import DataError
+from kronface.errors import DataError, ImageError
 from kronface.evaluation.comparison import rank1_difference, verdict
 from kronface.evaluation.report.plots import attribute_figure, cmc_figure, distractor_figure
 from kronface.evaluation.schema import check_result
@@ -19,13 +21,18 @@ from kronface.files import write_text
 THUMBNAIL = 112
 
 
-def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path) -> None:
+ImageReader = Callable[[Path], NDArray[np.uint8]]
+"""Decodes a picture to (H, W, 3) RGB, or raises ImageError."""
+
+
+def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path, read: ImageReader) -> None:
     """Writes the page; nothing in it is fetched from anywhere.
 
     Args:
         results: contents of results files; the first one that identifies is what the others are compared with.
         title: of the page.
         out: the file.
+        read: decodes the pictures that are shown; one that it refuses is left out.
 
     Raises:
         DataError: there are no results, or one of them is not whole.
@@ -61,8 +68,8 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path) -> Non
         figures=figures,
         attribute_plot=Markup(attribute_figure(attributed, names)) if names else None,  # noqa: S704
         differences=_differences(identified),
-        matches=[_matches(result) for result in identified if _is_shown(result)],
-        samples=[_samples(result) for result in attributed if result["samples"]],
+        matches=[_matches(result, read) for result in identified if _is_shown(result)],
+        samples=[_samples(result, read) for result in attributed if result["samples"]],
         measured=[(result, _command(result)) for result in results],
     )
     write_text(out, page)
@@ -127,17 +134,17 @@ def _is_shown(result: Mapping[str, Any]) -> bool:
     return bool(result["checkpoint"]) and bool(result["examples"]["right"] or result["examples"]["wrong"])
 
 
-def _matches(result: Mapping[str, Any]) -> dict[str, Any]:
+def _matches(result: Mapping[str, Any], read: ImageReader) -> dict[str, Any]:
     root = Path(result["data"]["root"])
 
     def row(example: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(example) | {key: _picture(root, example[key]) for key in ("probe", "found", "mate")}
+        return dict(example) | {key: _picture(root, example[key], read) for key in ("probe", "found", "mate")}
 
     parts = {kind: [row(example) for example in result["examples"][kind]] for kind in ("right", "wrong")}
     return {"name": result["name"]} | parts
 
 
-def _samples(result: Mapping[str, Any]) -> dict[str, Any]:
+def _samples(result: Mapping[str, Any], read: ImageReader) -> dict[str, Any]:
     root = Path(result["data"]["root"])
     faces = []
     for sample in result["samples"]:
@@ -146,19 +153,22 @@ def _samples(result: Mapping[str, Any]) -> dict[str, Any]:
             truth = sample["labels"].get(name)
             right = None if truth is None else (chance >= 0.5) == bool(truth)
             bars.append({"name": name, "chance": chance, "truth": truth, "right": right})
-        faces.append({"picture": _picture(root, sample["path"]), "bars": bars})
+        faces.append({"picture": _picture(root, sample["path"], read), "bars": bars})
     return {"name": result["name"], "faces": faces}
 
 
-def _picture(root: Path, path: str) -> dict[str, str | None]:
+def _picture(root: Path, path: str, read: ImageReader) -> dict[str, str | None]:
     """A thumbnail as a data URI, or None where the picture is no longer there, or the path leads out of the root."""
     # Results files come from others too: the page shows pictures of the data set, not whatever a path names.
     inside = not Path(path).is_absolute() and ".." not in Path(path).parts
-    image = cv2.imread(str(root / path)) if inside and (root / path).is_file() else None
+    try:
+        image = read(root / path)[:, :, ::-1] if inside else None
+    except ImageError:
+        image = None
     if image is None:
         return {"path": path, "uri": None}
     scale = THUMBNAIL * 1.5 / max(image.shape[:2])
     if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return {"path": path, "uri": "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()}
