@@ -199,6 +199,28 @@ def edge(a: wp.vec3, b: wp.vec3, x: float, y: float) -> float:
     return (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
 
 
+@wp.func
+def shadow(
+    keys: wp.array2d(dtype=wp.int64), at: wp.vec3, near: float, far: float, bias: float, softness: float
+) -> float:
+    """Share of nine samples around a point in the light's view that nothing hides, in [0, 1]."""
+    lit = 0.0
+    height = keys.shape[0]
+    width = keys.shape[1]
+    depth = (at[2] - bias - near) / (far - near)
+    for dy in range(-1, 2):
+        for dx in range(-1, 2):
+            x = int(wp.round(at[0] + softness * float(dx)))
+            y = int(wp.round(at[1] + softness * float(dy)))
+            free = 1.0
+            if x >= 0 and y >= 0 and x < width and y < height:
+                key = keys[y, x]
+                if key != EMPTY and float(key >> wp.int64(32)) / DEPTH_STEPS < depth:
+                    free = 0.0
+            lit += free
+    return lit / 9.0
+
+
 @wp.kernel
 def stage(
     shape: wp.array(dtype=wp.vec3),

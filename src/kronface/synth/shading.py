@@ -13,6 +13,7 @@ from kronface.synth.kernels import (
     bilinear,
     edge,
     hair_density,
+    shadow,
     skin_coordinates,
     strand,
     texel,
@@ -21,28 +22,6 @@ from kronface.synth.kernels import (
 
 SAME_SURFACE = wp.constant(0.004)
 """Metres between the depths of neighbouring samples of one surface, at most."""
-
-
-@wp.func
-def shadow(
-    keys: wp.array2d(dtype=wp.int64), at: wp.vec3, near: float, far: float, bias: float, softness: float
-) -> float:
-    """Share of nine samples around a point in the light's view that nothing hides, in [0, 1]."""
-    lit = 0.0
-    height = keys.shape[0]
-    width = keys.shape[1]
-    depth = (at[2] - bias - near) / (far - near)
-    for dy in range(-1, 2):
-        for dx in range(-1, 2):
-            x = int(wp.round(at[0] + softness * float(dx)))
-            y = int(wp.round(at[1] + softness * float(dy)))
-            free = 1.0
-            if x >= 0 and y >= 0 and x < width and y < height:
-                key = keys[y, x]
-                if key != EMPTY and float(key >> wp.int64(32)) / DEPTH_STEPS < depth:
-                    free = 0.0
-            lit += free
-    return lit / 9.0
 
 
 @wp.func
