@@ -69,7 +69,7 @@ class Person:
     def mesh(self, scene: Scene, styling: Styling, expressed: Floats) -> Mesh:
         """Head, hair and all that is worn; the head's vertices come first."""
         head, look = self.head, self.appearance
-        parts = [*self._teeth(scene), *self._hair_of(styling)[1]]
+        parts = [*self._teeth(scene, expressed), *self._hair_of(styling)[1]]
         if look.beard in ("moustache", "goatee", "full") and not styling.shaven:
             length = min(look.beard_length, 0.0015) if styling.cover == "mask" else look.beard_length
             parts += beard(head, expressed, self.normals, length)
@@ -172,7 +172,7 @@ class Person:
             self._hair[style, pressed] = line, parts
         return self._hair[style, pressed]
 
-    def _teeth(self, scene: Scene) -> list[Part]:
+    def _teeth(self, scene: Scene, expressed: Floats) -> list[Part]:
         """The upper teeth as a curved strip behind the upper lip, moving with the skull; none behind closed lips."""
         opened = sum(float(scene.actions[index]) for index in _opening_actions(self.head))
         if opened < 0.08:
@@ -190,6 +190,11 @@ class Person:
         front = self.neutral[near]
         depth = np.array([front[np.abs(front[:, 0] - x) < 0.005, 1].min(initial=0.0) for x in across])
         where[:, 1] = np.maximum(where[:, 1], np.tile(depth + 0.009, 2))
+        # A lower lip that an open jaw draws back takes them along.
+        lip = expressed[near].astype(np.float64)
+        beside = np.abs(lip[None] - where[:, None])
+        close = (beside[..., 0] < 0.005) & (beside[..., 2] < 0.004)
+        where[:, 1] = np.maximum(where[:, 1], np.where(close, lip[:, 1] + 0.003, -1.0).max(1))
         covers = np.zeros(len(where), np.float32)
         faces = grid_triangles(2, 15)
         return [Part(where.astype(np.float32), template.astype(np.float32), faces, TEETH, 0, covers, casts=False)]
