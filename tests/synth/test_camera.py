@@ -1,5 +1,7 @@
 """What a camera makes of the light, against its formulas in double precision."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -105,7 +107,7 @@ def test_metering_evens_out_faces_and_looks_at_nothing_else() -> None:
     picture[10:20, 10:30] = MIDDLE
     assert meter(picture, places) == pytest.approx(1)
     picture[10:20, 40:60] = 3 * MIDDLE
-    both = np.concatenate([places, places + (28, 0)])
+    both = np.concatenate([places, np.add(places, (28, 0))])
     assert meter(picture, both) == pytest.approx(0.5**0.6, rel=1e-5)  # every face counts as much
     for value, expected in ((1e-6, 4.0), (40.0, 0.4)):
         picture[:] = value
@@ -127,4 +129,4 @@ def test_backgrounds_are_soft_positive_and_of_their_seed() -> None:
     np.testing.assert_array_equal(fields[3], background(3, 218, 178))
     levels = [float(np.log(field).mean()) for field in fields]
     assert np.std(levels) == pytest.approx(0.85, abs=0.35)
-    assert min(float(np.abs(one - other).mean()) for one, other in zip(fields, fields[1:], strict=False)) > 0.01
+    assert min(float(np.abs(one - other).mean()) for one, other in pairwise(fields)) > 0.01

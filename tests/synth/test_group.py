@@ -10,6 +10,9 @@ def test_everybody_is_found_where_the_photo_says() -> None:
     again = take_group_photo([3, 1, 2], seed=SEED)
     np.testing.assert_array_equal(photo.image, again.image)
     assert photo.people == (3, 1, 2)
+    assert photo.image.shape == (480, 960, 3)
+    centres = [float(points.mean(0)[0]) for points in photo.landmarks]
+    assert centres == sorted(centres)
     faces = sorted(YuFaceDetector().detect(photo.image), key=lambda face: float(face.box[0]))
     assert len(faces) == 3
     for face, landmarks, box in zip(faces, photo.landmarks, photo.boxes, strict=True):

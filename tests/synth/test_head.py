@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kronface.synth.head import ANCHORS, PARTS, Head, cache_folder
+from kronface.synth.head import ANCHORS, LIGHT_REACH, PARTS, Floats, Head, cache_folder
 from kronface.synth.identity import draw_identity, shaped
+from kronface.synth.render import vertex_normals
+from tests.synth.geometry import corners, distances
 
 
 def test_parts_are_all_there_and_mirrored(head: Head) -> None:
@@ -58,3 +60,53 @@ def test_cache_folder_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert cache_folder() == tmp_path
     monkeypatch.delenv("KRONFACE_CACHE")
     assert cache_folder() != tmp_path
+
+
+def test_phenotype_coefficients_are_products_of_hat_functions(head: Head) -> None:
+    values = {"gender": 0.3, "age": 0.8, "weight": 0.6, "african": 0.2, "asian": 0.2, "caucasian": 0.6}
+    spread: list[float] = [0.2, 0.2, 0.6]
+    for name, anchors in ANCHORS.items():
+        value = values.get(name, 0.5)
+        for position, anchor in enumerate(anchors):
+            weight = 0.0
+            for other in (position - 1, position + 1):
+                if 0 <= other < len(anchors) and min(anchor, anchors[other]) <= value <= max(anchor, anchors[other]):
+                    weight = 1 - abs(value - anchor) / abs(anchors[other] - anchor)
+            spread.append(weight)
+    products = [np.prod([w for w, used in zip(spread, row, strict=True) if used]) for row in head.phenotype_mask]
+    expected = np.array(products) @ head.phenotype_projection
+    np.testing.assert_allclose(head.phenotype_coefficients(values), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_light_reaches_foreheads_and_not_hollows(head: Head) -> None:
+    """Few rays leave nostrils, the mouth and the sockets; at some vertices all rays are counted one by one."""
+    light, rest = head.open_light, head.template
+    assert light.shape == (len(rest),)
+    assert light.min() >= 0
+    assert light.max() <= 1
+
+    def near(place: tuple[float, float, float], reach: float) -> Floats:
+        found: Floats = light[np.linalg.norm(rest - place, axis=1) < reach]
+        return found
+
+    forehead = near((0.0, -0.1405, 0.79), 0.015)
+    assert forehead.min() > 0.9
+    for part in ("eye_cavity.L", "eye_cavity.R", "mouth_cavity"):
+        inside = np.unique(head.triangles[head.parts == PARTS.index(part) + 1])
+        assert np.median(light[inside]) < 0.6 * forehead.min(), part
+    for side in (-1, 1):
+        assert near((side * 0.008, -0.15, 0.682), 0.008).min() < 0.4  # a nostril
+
+    faces = corners(rest, head.triangles)
+    normals = vertex_normals(rest, head.triangles).astype(np.float64)
+    k = np.arange(256) + 0.5
+    height, turn = 1 - 2 * k / 256, np.pi * (1 + 5**0.5) * k
+    ways = np.stack([np.sqrt(1 - height**2) * np.cos(turn), np.sqrt(1 - height**2) * np.sin(turn), height], 1)
+    skin = np.unique(head.triangles[head.parts == 0])
+    front = skin[rest[skin, 1] < -0.1]
+    for vertex in np.random.default_rng(0).choice(front, 12, replace=False):
+        cosine = ways @ normals[vertex]
+        seen = cosine > 0.05
+        start = rest[vertex] + 0.0004 * normals[vertex]
+        free = distances(faces, start, ways[seen]).min(1) > LIGHT_REACH
+        assert light[vertex] == pytest.approx(cosine[seen][free].sum() / cosine[seen].sum(), abs=0.02)

@@ -138,7 +138,7 @@ def test_rasteriser_keeps_the_nearest_triangle(seed: int, material: int) -> None
 
 def test_what_faces_away_is_left_out_for_skin_and_eyes_alone() -> None:
     for material, both in ((SKIN, False), (EYE, False), (EAR, False), (MOUTH, True), (HAIR, True)):
-        case = Case(5, material, np.tile(np.float32([0, -0.1, 0.84]), (24, 1)), NO_COVERS)
+        case = Case(5, material, np.tile(np.array([0, -0.1, 0.84], np.float32), (24, 1)), NO_COVERS)
         seen = set(np.unique(numbers_of(case.rasterised()))) - {-1}
         case.points = case.points[:, [1, 0, 2]]  # mirrored: what faced away faces here
         mirrored = set(np.unique(numbers_of(case.rasterised()))) - {-1}

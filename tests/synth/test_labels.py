@@ -80,3 +80,19 @@ def test_a_draw_has_celebas_base_rates(head: Head) -> None:
     for name, rate in {**BASE_RATES, "Male": PRIOR_MALE}.items():
         margin = 3.29 * np.sqrt(rate * (1 - rate) / people)  # 99.9 % each: eleven are looked at
         assert abs(drawn[name].mean() - rate) < margin, name
+
+
+def test_women_are_never_labelled_bald(head: Head) -> None:
+    people = [draw_identity(head, number, 8) for number in range(600)]
+    bald = attributes_many(head, people)["Bald"]
+    assert 0 < bald.sum() < 40
+    assert all(who.male for who, label in zip(people, bald, strict=True) if label)
+
+
+def test_labels_follow_the_measurements_thresholds(head: Head) -> None:
+    for number in range(5):
+        identity = draw_identity(head, number, 1)
+        measured, labels = measure(head, identity), attributes(head, identity)
+        for name, threshold in THRESHOLDS.items():
+            assert labels[name] == (measured[name] > threshold)
+        assert labels["Male"] == identity.male

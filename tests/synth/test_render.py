@@ -147,7 +147,10 @@ def test_a_shadow_takes_its_share_of_the_first_light_alone(dark: float) -> None:
     mesh = squares(Square(y=0.0, half=0.15), Square(y=-0.05, half=0.02, x=-0.03), casters=2)
     image = shot(mesh, Plain(), lighting, camera)
     albedo = np.array([0.5, 0.4, 0.3])
-    full, none = lit(albedo, lighting), lit(albedo, replace(lighting, colours=lighting.colours * [[0], [1]]))
+    full, none = (
+        lit(albedo, lighting),
+        lit(albedo, replace(lighting, colours=lighting.colours * np.array([[0], [1]], np.float32))),
+    )
     # The lamp stands at 45°: what lies 0.05 before the wall at -0.03 throws its shadow at +0.02, 4 pixels aside.
     np.testing.assert_allclose(image[20, 24], dark * none + (1 - dark) * full, rtol=3e-3)
     for free in ((20, 34), (4, 24), (36, 24)):

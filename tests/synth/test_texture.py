@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import warp as wp
 from kronface.synth import kernels
 from kronface.synth import texture as paint
 from kronface.synth.facial_hair import BEARDS, Brows, paint_beard, paint_brows
+from kronface.synth.head import Floats
 from kronface.synth.render import CROWDING, HIGH, LOW, compile_kernels
 
 NOTHING = paint.SkinMarks(0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0, 0.0)
@@ -18,7 +20,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(3)
 
 
-def plain() -> paint.Floats:
+def plain() -> Floats:
     return paint.paint_skin(rng(), SKIN, NOTHING, detail=True)
 
 
@@ -102,8 +104,9 @@ def test_skin_without_marks_is_even_and_darkens_by_what_is_painted() -> None:
 )
 def test_marks_lie_where_they_belong(name: str, value: float, turn: float, level: float) -> None:
     """Darker by the exponential of what is painted, there on both sides, and not on the forehead's sides."""
+    named: dict[str, Any] = {name: value}
     change = np.log(plain()[:, :, :3]) - np.log(
-        paint.paint_skin(rng(), SKIN, replace(NOTHING, **{name: value}), detail=True)[:, :, :3]
+        paint.paint_skin(rng(), SKIN, replace(NOTHING, **named), detail=True)[:, :, :3]
     )
     for side in (-1, 1):
         row, column = place_of(side * turn, level)
