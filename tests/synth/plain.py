@@ -104,6 +104,7 @@ def squares(*parts: Square, casters: int = 0, lenses: int = 0, opened: float = 1
         np.repeat(np.array([part.material for part in parts], np.int32), 2),
         np.zeros(2 * len(parts), np.int32),
         np.full(4, opened, np.float32),
+        0,
         2 * casters,
         2 * lenses,
     )
