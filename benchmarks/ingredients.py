@@ -1,7 +1,7 @@
 """Where the judges' figures stand as the ingredients of rendered pictures are added one after another.
 
 Prints and writes `benchmarks/results/ingredients.json`: rank-1 and the area under the curve of dlib's network, the
-share of faces found and the probe for sex, on 150 people with 4 pictures each, |yaw| at most 45°, first for faces at
+share of faces found and the probe for sex, on 60 people with 3 pictures each, |yaw| at most 45°, first for faces at
 rest in one light with cropped hair, then with each further ingredient, at last with everything.
 """
 
@@ -15,7 +15,7 @@ from kronface.hardware import processor_name
 from kronface.synth.export import write_folder
 from kronface.synth.settings import INGREDIENTS, Rendering
 
-PEOPLE, IMAGES, SEED = 150, 4, 20_261_126
+PEOPLE, IMAGES, SEED = 60, 3, 20_261_126
 RESULT = Path(__file__).parent / "results" / "ingredients.json"
 
 STEPS = (
