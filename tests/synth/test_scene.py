@@ -58,7 +58,7 @@ def test_expressions_have_the_shares_that_are_told(scenes: list[Scene], head: He
 
 def test_every_action_but_the_one_that_undoes_an_open_jaw_is_used(scenes: list[Scene], head: Head) -> None:
     used = np.any([scene.actions > 0 for scene in scenes], axis=0)
-    assert [name for name, moved in zip(head.actions, used, strict=True) if not moved] == ["mouthClose"]
+    assert all(used)
     # Both eyes look the same way.
     across = {name: np.array([scene.actions[head.actions.index(name)] for scene in scenes]) for name in head.actions}
     np.testing.assert_array_equal(across["eyeLookOutLeft"], across["eyeLookInRight"])

@@ -35,7 +35,10 @@ EXPRESSIONS: Mapping[str, tuple[float, Mapping[str, float]]] = MappingProxyType(
                 "mouthStretch": 0.1,
             },
         ),
-        "talk": (0.07, {"jawOpen": 0.16, "mouthFunnel": 0.25, "mouthLowerDown": 0.25, "mouthUpperUp": 0.15}),
+        "talk": (
+            0.07,
+            {"jawOpen": 0.16, "mouthClose": 0.08, "mouthFunnel": 0.25, "mouthLowerDown": 0.25, "mouthUpperUp": 0.15},
+        ),
         "round": (0.02, {"jawOpen": 0.1, "mouthPucker": 0.5, "mouthFunnel": 0.4}),
         "surprise": (0.02, {"jawOpen": 0.35, "eyeWide": 0.6, "browInnerUp": 0.7, "browOuterUp": 0.6}),
         "anger": (0.015, {"browDown": 0.7, "noseSneer": 0.3, "mouthPress": 0.4, "eyeSquint": 0.3}),
