@@ -49,7 +49,7 @@ def measurements_page() -> str:
     """The tables of benchmarks/results."""
     parts = [NOTE, "# Measurements\n\nEach table is what one `make bench-…` wrote, with the processor it ran on.\n"]
     for path in sorted(RESULTS.glob("*.json")):
-        if path == STATISTICS:  # it has a page of its own
+        if path.stem in ("synth", "ingredients", STATISTICS.stem):  # they have pages of their own
             continue
         parts.append(f"\n## {path.stem}\n\n| figure | value |\n| --- | --- |\n")
         for key, value in _flat(json.loads(path.read_text(encoding="utf-8"))):
