@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from kronface.losses.attributes import attribute_loss
+from kronface.losses.attributes import MOST_WEIGHT, attribute_loss, balanced_weights
 from kronface.losses.identity import identity_loss
 
 NAN = float("nan")
@@ -62,3 +62,23 @@ def test_identity_loss_is_the_mean_over_known_identities() -> None:
     assert logits.grad is not None
     assert not logits.grad[2].any()
     assert identity_loss(logits, torch.tensor([-1, -1, -1])).item() == 0
+
+
+def test_balanced_labels_count_alike_whatever_their_share() -> None:
+    labels = torch.tensor([[1.0, 0.0, float("nan"), 0.0], [0.0, 0.0, float("nan"), 1.0]] * 2 + [[0.0, 0.0, 1.0, 1.0]])
+    weights = balanced_weights(labels)
+    # Shares of positives: 2 of 5, none, all of one, 3 of 5.
+    expected = torch.tensor([[0.5 / 0.6, 0.5 / 0.4], [0.5, MOST_WEIGHT], [MOST_WEIGHT, 0.5], [0.5 / 0.4, 0.5 / 0.6]])
+    torch.testing.assert_close(weights, expected)
+    torch.testing.assert_close(balanced_weights(torch.full((3, 1), float("nan"))), torch.ones(1, 2))
+    logits = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    total, count = 0.0, 0
+    for row in range(5):
+        for column in range(4):
+            truth = float(labels[row, column])
+            if truth != truth:
+                continue
+            chance = 1 / (1 + math.exp(-float(logits[row, column])))
+            loss = -math.log(chance if truth == 1 else 1 - chance)
+            total, count = total + loss * float(weights[column, int(truth)]), count + 1
+    assert float(attribute_loss(logits, labels, weights)) == pytest.approx(total / count, rel=1e-5)

@@ -95,6 +95,7 @@ def run_demo(
             batch_size=64,
             schedule="cosine",
             attribute_weight=ATTRIBUTE_WEIGHT,
+            balance_labels=True,
             augment="mild",
             seed=seed,
             licence="apache-2.0",

@@ -46,6 +46,7 @@ def train(
     learning_rate: float = 1e-3,
     schedule: str = "constant",
     attribute_weight: float = 1.0,
+    balance_labels: bool = False,
     augment: str = "full",
     checkpoint_steps: int = 500,
     seed: int = 0,
@@ -96,6 +97,7 @@ def train(
         learning_rate: Adam's.
         schedule: constant or cosine.
         attribute_weight: weight of the attribute loss beside the identity loss.
+        balance_labels: positive and negative labels of an attribute count alike in all, however rare one of them is.
         augment: of the training images: none, mild (flips and small shifts; for short runs) or full (also turns,
             scale, light and colour).
         checkpoint_steps: steps between checkpoints where an epoch is longer.
@@ -215,6 +217,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         attribute_weight=attribute_weight,
+        balance_labels=balance_labels,
         schedule=schedule,
         checkpoint_steps=checkpoint_steps,
         seed=seed,

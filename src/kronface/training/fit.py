@@ -12,11 +12,13 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch import Trainer
+from torch import Tensor
 
 from kronface.data.dataset import FaceDataset
 from kronface.errors import ConfigError
 from kronface.files import Progress, no_progress
 from kronface.hardware import processor_name, resolve_device, resolve_precision
+from kronface.losses.attributes import balanced_weights
 from kronface.network.checkpoint import ModelCard
 from kronface.network.network import Network
 from kronface.training.checkpoints import AtomicCheckpointIO
@@ -36,6 +38,7 @@ def fit(
     batch_size: int = 128,
     learning_rate: float = 1e-3,
     attribute_weight: float = 1.0,
+    balance_labels: bool = False,
     schedule: str = "constant",
     checkpoint_steps: int = 500,
     seed: int = 0,
@@ -59,6 +62,7 @@ def fit(
         batch_size: images per step (paper, §5: 128).
         learning_rate: Adam's (paper, §4: 0.001).
         attribute_weight: λ of the attribute loss beside the identity loss.
+        balance_labels: positive and negative labels of an attribute count alike in all, however rare one of them is.
         schedule: 'constant' (the paper's) or 'cosine'.
         checkpoint_steps: a checkpoint is written at every epoch's end, and after this many steps in longer epochs.
         seed: of the order of the images.
@@ -93,6 +97,7 @@ def fit(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         learning_rate=learning_rate,
         attribute_weight=attribute_weight,
+        label_weights=_label_weights(network, train) if balance_labels else None,
         schedule=schedule,
         total_steps=epochs * data.steps_per_epoch,
     )
@@ -106,6 +111,7 @@ def fit(
             "learning_rate": learning_rate,
             "schedule": schedule,
             "attribute_weight": attribute_weight,
+            "balance_labels": balance_labels,
             "seed": seed,
             "precision": how,
             "processor": processor_name(),
@@ -181,6 +187,10 @@ def check_recipe(
         raise ConfigError(f"batch_size is {batch_size}: batch normalisation needs at least 2 images per batch")
     if images < batch_size:
         raise ConfigError(f"batch_size is {batch_size}, but there are {images} training images: lower it")
+
+
+def _label_weights(network: Network, train: FaceDataset) -> Tensor:
+    return balanced_weights(torch.from_numpy(train.records.labels(network.predicted)))
 
 
 def _save(network: Network, folder: Path, card: ModelCard) -> None:

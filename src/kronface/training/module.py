@@ -21,6 +21,7 @@ class TrainingModule(LightningModule):
         network: any arm; preprocessing is the network's own.
         learning_rate: Adam's (paper, §4: 0.001).
         attribute_weight: λ in L₂ + λ·L₁; the paper gives none, so 1.
+        label_weights: (T, 2) how much negative and positive labels of each attribute count; None counts all alike.
         schedule: a name in `SCHEDULES`: 'constant', as in the paper, or 'cosine', falling to 0 at the last step.
         total_steps: optimiser steps of the whole run, which 'cosine' needs.
     """
@@ -31,6 +32,7 @@ class TrainingModule(LightningModule):
         *,
         learning_rate: float = 1e-3,
         attribute_weight: float = 1.0,
+        label_weights: Tensor | None = None,
         schedule: str = "constant",
         total_steps: int = 1,
     ) -> None:
@@ -38,6 +40,7 @@ class TrainingModule(LightningModule):
         self.network = network
         self.learning_rate = learning_rate
         self.attribute_weight = attribute_weight
+        self.label_weights = label_weights
         self.schedule = schedule
         self.total_steps = total_steps
 
@@ -46,7 +49,11 @@ class TrainingModule(LightningModule):
         output = self.network(self.network.preprocess(batch["image"]))
         parts: dict[str, Tensor] = {}
         if output.attribute_logits is not None:
-            parts["attribute_loss"] = attribute_loss(output.attribute_logits.float(), batch["attributes"])
+            parts["attribute_loss"] = attribute_loss(
+                output.attribute_logits.float(),
+                batch["attributes"],
+                None if self.label_weights is None else self.label_weights.to(batch["attributes"].device),
+            )
         if output.identity_logits is not None:
             parts["identity_loss"] = identity_loss(output.identity_logits.float(), batch["identity"])
         weights = {"attribute_loss": self.attribute_weight if "identity_loss" in parts else 1.0, "identity_loss": 1.0}
