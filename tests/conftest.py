@@ -17,9 +17,10 @@ def celeba_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def folder_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six people with three portraits each, one folder per person."""
+    """Six people with three portraits each, one folder per person; the detector finds every face."""
     from kronface.synth.export import write_folder
+    from kronface.synth.settings import Rendering
 
     root = tmp_path_factory.mktemp("rendered") / "folder"
-    write_folder(root, identities=6, images=3, seed=5, workers=1)
+    write_folder(root, identities=6, images=3, seed=5, rendering=Rendering(max_yaw_rad=0.785), workers=1)
     return root

@@ -18,6 +18,7 @@ from kronface.faces.image import read_image
 from kronface.synth.export import write_celeba, write_folder
 from kronface.synth.export.writing import MANIFEST
 from kronface.synth.picture import take_picture
+from kronface.synth.settings import Rendering
 from tests.synth.export.test_layouts import read_truth
 
 
@@ -36,7 +37,8 @@ def test_files_do_not_depend_on_workers(celeba_people: Path, tmp_path: Path) -> 
 
 
 def test_people_do_not_depend_on_counts_or_layout(folder_people: Path, celeba_people: Path, tmp_path: Path) -> None:
-    write_folder(tmp_path / "fewer", identities=2, images=1, seed=5, workers=1)
+    rendering = Rendering(max_yaw_rad=0.785)
+    write_folder(tmp_path / "fewer", identities=2, images=1, seed=5, rendering=rendering, workers=1)
     for person in (1, 2):
         name = f"person-{person:05d}/0001.jpg"
         assert (tmp_path / "fewer" / name).read_bytes() == (folder_people / name).read_bytes()
