@@ -14,10 +14,10 @@ class NothingLearnedError(KronfaceError):
 def demo(
     *,
     out: Path = Path("runs/demo"),
-    identities: int = 400,
+    identities: int = 540,
     held_out: int = 100,
     validation: int = 50,
-    images: int = 8,
+    images: int = 6,
     epochs: int = 8,
     seed: int = 1,
     workers: int = 2,
