@@ -220,7 +220,11 @@ def _lip_vertices(head: Head) -> NDArray[np.int64]:
 def make_person(head: Head, number: int, seed: int, rendering: Rendering = Rendering()) -> Person:  # noqa: B008
     """Person `number` of a seed."""
     identity = draw_identity(head, number, seed)
-    labels = attributes(head, identity)
+    return person_of(head, identity, attributes(head, identity), rendering)
+
+
+def person_of(head: Head, identity: Identity, labels: dict[str, int], rendering: Rendering) -> Person:
+    """The person of an identity whose labels are measured already."""
     look = draw_appearance(identity, bool(labels["Bald"]), rendering)
     return Person(head, identity, labels, look, draw_habits(identity, look, rendering), rendering)
 

@@ -11,15 +11,13 @@ from scipy.stats import beta
 from kronface.data.attributes import CELEBA, PREDICTED
 from kronface.errors import ConfigError
 from kronface.files import Progress, no_progress
-from kronface.synth.appearance import draw_appearance
 from kronface.synth.attributes import known_attributes
 from kronface.synth.head import Head, load_head
 from kronface.synth.identity import draw_identity
 from kronface.synth.labels import BASE_RATES, CHUNK, attributes_many
-from kronface.synth.person import Person
+from kronface.synth.person import Person, person_of
 from kronface.synth.scene import draw_scene
 from kronface.synth.settings import Rendering
-from kronface.synth.styling import draw_habits
 
 CELEBA_RATES: Mapping[str, float] = dict(BASE_RATES) | {"Male": 0.4215}
 """Shares of positive labels in CelebA's first 20,000 pictures, where they are known; all other rates were chosen."""
@@ -47,8 +45,7 @@ def draw_people(head: Head, numbers: Sequence[int], seed: int, rendering: Render
         measured = attributes_many(head, identities)
         for row, identity in enumerate(identities):
             labels = {name: int(values[row]) for name, values in measured.items()}
-            look = draw_appearance(identity, bool(labels["Bald"]), rendering)
-            yield Person(head, identity, labels, look, draw_habits(identity, look, rendering), rendering)
+            yield person_of(head, identity, labels, rendering)
 
 
 def draw_table(
