@@ -14,7 +14,8 @@ from typing import Any
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import data, demo, evaluate, identify, report, synth, train
+from kronface.cli import data, demo, identify, report, synth, train
+from kronface.cli.evaluate import folder
 from kronface.cli.progress import drawn_progress
 from kronface.errors import ConfigError, KronfaceError
 
@@ -27,7 +28,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
         "data": MappingProxyType({"check": data.check}),
         "train": train.train,
-        "evaluate": MappingProxyType({"folder": evaluate.folder}),
+        "evaluate": MappingProxyType({"folder": folder.folder}),
         "report": report.report,
         "identify": identify.identify,
     }

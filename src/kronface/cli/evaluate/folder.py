@@ -1,4 +1,4 @@
-"""`kronface evaluate`: how well a network knows people."""
+"""`kronface evaluate folder`: how well a network knows people, one folder each."""
 
 from pathlib import Path
 

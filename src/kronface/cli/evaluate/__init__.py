@@ -1,0 +1,1 @@
+"""`kronface evaluate`: how well a network knows people, one file per protocol."""
