@@ -14,6 +14,14 @@ from numba import njit
 Array = Any
 """Of numbers; numba compiles a version per type (features are float32 or float64)."""
 
+MANY = 24
+"""Thresholds of a row from which looking a score up in a table is faster than comparing it with each."""
+
+FEW = 8
+"""When no more than one in so many scores reach a threshold, they are gathered and looked at one by one."""
+CHUNK = 128
+"""Scores that are searched at once for the few that matter."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -98,15 +106,106 @@ def hide(scores: Array, first: int, people: Array, starts: Array, order: Array) 
                 scores[i, j] = -np.inf
 
 
-@compiled(sums=True)
+@compiled()
 def _count(row: Array, low: float, high: float) -> tuple[int, int]:
-    """How many scores are at least `low`, and how many at least `high`; float32 sums are exact below 2^24."""
-    reach_low, reach_high = np.float32(0), np.float32(0)
-    one, zero = np.float32(1), np.float32(0)
+    """How many scores are at least `low`, and how many at least `high`; in 32 bits, which fill a register twice."""
+    reach_low, reach_high = np.int32(0), np.int32(0)
     for j in range(row.size):
-        reach_low += one if row[j] >= low else zero
-        reach_high += one if row[j] >= high else zero
-    return int(reach_low), int(reach_high)
+        reach_low = np.int32(reach_low + np.int32(row[j] >= low))
+        reach_high = np.int32(reach_high + np.int32(row[j] >= high))
+    return reach_low, reach_high
+
+
+@compiled()
+def fill_tables(starts: Array, levels: Array, error: float, base: Array, width: Array, tables: Array) -> None:
+    """For each row with many thresholds, a table from a score's place in their range to the thresholds below it.
+
+    The range from the lowest to the highest threshold is cut into as many parts as `tables` has columns, but for two:
+    the first column is for all scores below the range, the last for all above.
+
+    Args:
+        starts: (B + 1,) where the thresholds of each row begin.
+        levels: (L,) thresholds, ascending within a row.
+        error: what a score of the product may be off by.
+        base: (B,) float32, the lower end of each row's range; filled in.
+        width: (B,) float32, parts per unit of score; filled in.
+        tables: (B, parts + 2) int16; filled in: c where surely c thresholds lie below such a score; one more than there
+            are where that is unsure.
+    """
+    parts = tables.shape[1] - 2
+    for i in range(len(starts) - 1):
+        first, last = starts[i], starts[i + 1]
+        if first == last:
+            continue
+        base[i] = np.float32(levels[first] - 2 * error)
+        width[i] = np.float32(parts / max(levels[last - 1] - levels[first] + 4 * error, 1e-30))
+        k = first
+        for part in range(parts + 2):
+            # Ends of this part; a hundredth more on each side covers the rounding of a score's place.
+            low = (part - 1.01) / np.float64(width[i]) + np.float64(base[i])
+            high = (part + 0.01) / np.float64(width[i]) + np.float64(base[i])
+            while k < last and levels[k] + error < low:
+                k += 1
+            sure = part == parts + 1 or k == last or levels[k] - error >= high
+            tables[i, part] = k - first if sure else last - first + 1
+
+
+@compiled()
+def _place(row: Array, base: float, width: float, parts: int, places: Array) -> None:
+    """Fills `places` (T,) int32 with the columns of a table that the scores belong to."""
+    lowest, highest, one = np.float32(-1), np.float32(parts), np.float32(1)
+    for j in range(row.size):
+        at = (row[j] - base) * width
+        at = at if at > lowest else lowest
+        at = at if at < highest else highest
+        places[j] = np.int32(at + one)
+
+
+@compiled()
+def _look_up(
+    row: Array,
+    places: Array,
+    kept: Array,
+    table: Array,
+    x: Array,
+    x_scale: float,
+    y: Array,
+    y_scale: Array,
+    y_shift: Array,
+    levels: Array,
+    low: Array,
+    high: Array,
+    tie: float,
+    numbers: Array,
+    tied: Array,
+) -> None:
+    """Adds to `numbers`, for each number of thresholds up to m, the columns that score above just so many.
+
+    `numbers` has one place more, for the columns that the table says nothing of; `kept` (T,) is room for them.
+    """
+    unsure, found = levels.size + 1, 0
+    for j in range(row.size):
+        below = np.int64(table[places[j]])
+        numbers[below] += 1
+        kept[found] = j
+        found += below == unsure
+    for number in range(found):
+        j = kept[number]
+        place = places[j]
+        while table[place] == unsure:  # the first column is always sure
+            place -= 1
+        below = np.int64(table[place])
+        while below < levels.size and row[j] >= high[below]:
+            below += 1
+        if below < levels.size and row[j] >= low[below]:
+            value = dot(x, y[j]) * x_scale * y_scale[j] - y_shift[j]
+            while below < levels.size and value - levels[below] > tie:
+                below += 1
+            same = below
+            while same < levels.size and value - levels[same] >= -tie:
+                tied[same] += 1
+                same += 1
+        numbers[below] += 1
 
 
 @compiled()
@@ -121,6 +220,9 @@ def count_rows(
     levels: Array,
     low: Array,
     high: Array,
+    base: Array,
+    width: Array,
+    tables: Array,
     error: float,
     tie: float,
     above: Array,
@@ -139,19 +241,27 @@ def count_rows(
         levels: (L,) thresholds, ascending within a row.
         low: (L,) float32, below which a score of the product is surely below the threshold.
         high: (L,) float32, from which it is surely above.
+        base: (B,) of `fill_tables`; empty where there are no tables.
+        width: (B,).
+        tables: (B, parts + 2).
         error: what a score of the product may be off by.
         tie: scores that differ by no more are the same.
-        above: (L,) int32.
-        tied: (L,) int32.
+        above: (L,) int64.
+        tied: (L,) int64.
     """
     columns = scores.shape[1]
-    kept = np.empty(columns, np.int64)
+    parts = tables.shape[1] - 2
+    kept, places = np.empty(columns, np.int32), np.empty(columns, np.int32)
+    most = 0
+    for i in range(len(scores)):
+        most = max(most, starts[i + 1] - starts[i])
+    numbers = np.empty(most + 2, np.int64)
     for i in range(len(scores)):
         k, last = starts[i], starts[i + 1]
         if k == last:
             continue
         row = scores[i]
-        exact = False
+        exact = few = False
         probe = (i * 40_503) % columns
         if row[probe] > -np.inf:
             # One score in each row shows whether the product errs as little as it should on features like these.
@@ -165,19 +275,51 @@ def count_rows(
             if (reach_low - reach_high) * 16 > columns:
                 exact = True
                 break
-            if reach_low * 8 < columns:
+            few = reach_low * FEW < columns and (last - k > 8 or reach_low < 8)
+            if few or (len(tables) > 0 and last - k > MANY):
                 break
             above[k] += reach_high
             if reach_low > reach_high:
-                for j in range(columns):
-                    if low[k] <= row[j] < high[k]:
-                        off = dot(x[i], y[j]) * x_scale[i] * y_scale[j] - y_shift[j] - levels[k]
-                        if off > tie:
-                            above[k] += 1
-                        elif off >= -tie:
-                            tied[k] += 1
+                for start in range(0, columns, CHUNK):
+                    part = row[start : start + CHUNK]
+                    part_low, part_high = _count(part, low[k], high[k])
+                    if part_low == part_high:
+                        continue
+                    for j in range(start, start + part.size):
+                        if low[k] <= row[j] < high[k]:
+                            off = dot(x[i], y[j]) * x_scale[i] * y_scale[j] - y_shift[j] - levels[k]
+                            if off > tie:
+                                above[k] += 1
+                            elif off >= -tie:
+                                tied[k] += 1
             k += 1
         if k == last:
+            continue
+        if not exact and not few:
+            first = starts[i]
+            numbers[: last - first + 2] = 0
+            _place(row, base[i], width[i], parts, places)
+            _look_up(
+                row,
+                places,
+                kept,
+                tables[i],
+                x[i],
+                x_scale[i],
+                y,
+                y_scale,
+                y_shift,
+                levels[first:last],
+                low[first:last],
+                high[first:last],
+                tie,
+                numbers,
+                tied[first:last],
+            )
+            total = 0
+            for step in range(last - first, 0, -1):
+                total += numbers[step]
+                above[first + step - 1] += total
             continue
         found = 0
         if exact:
@@ -185,9 +327,13 @@ def count_rows(
                 kept[found] = j
                 found += row[j] > -np.inf
         else:
-            for j in range(columns):
-                kept[found] = j
-                found += row[j] >= low[k]
+            for start in range(0, columns, CHUNK):
+                part = row[start : start + CHUNK]
+                reach_low, _ = _count(part, low[k], low[k])
+                if reach_low > 0:
+                    for j in range(start, start + part.size):
+                        kept[found] = j
+                        found += row[j] >= low[k]
         for place in range(found):
             j = kept[place]
             known = False

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Literal, TypeVar
 
@@ -34,10 +34,12 @@ Metric = Literal["cosine", "euclidean"]
 TIE = 1e-12
 """Scores that differ by no more are the same: what float64 sums of some thousand products can differ by."""
 
-TILE = 1024
+TILE = 2048
 """Gallery rows that are worked on at once."""
 PROBES = 1024
-"""Probes that a tile is multiplied with at once: the scores of both stay in the processor's cache."""
+"""Probes that a tile is multiplied with at once, at most: the scores of both stay in the processor's cache."""
+PARTS = 1022
+"""Parts that the range of a probe's thresholds is cut into, for the table that scores are looked up in."""
 COPY_BYTES = 1 << 28
 """Scaled float32 copies of probes that are held at once."""
 UNIT = 2.0**-24
@@ -284,6 +286,8 @@ def search(
             best=best,
             high=high,
         )
+        if metric == "cosine":
+            job = replace(job, bounds=_Bounds.of(job, _error(job, 1.0, 0.0), tables=True))
         with threadpool_limits(1, user_api="blas"):
             workers = [_Worker(job) for _ in range(_threads(threads))]
             for finished in _share(tiles, workers):
@@ -338,6 +342,51 @@ class _Job:
     own: _Own
     best: bool
     high: int
+    bounds: "_Bounds | None" = None
+    """The same for all tiles; None where each has its own."""
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """Where scores of the float32 product are sure to lie above or below the thresholds."""
+
+    error: float
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    base: NDArray[np.float32]
+    width: NDArray[np.float32]
+    tables: NDArray[np.int16]
+
+    @classmethod
+    def of(cls, job: "_Job", error: float, *, tables: bool = False) -> "_Bounds":
+        rows = len(job.probes) if tables and int(np.diff(job.starts).max(initial=0)) > kernels.MANY else 0
+        made = cls(
+            error,
+            np.nextafter((job.levels - error).astype(np.float32), np.float32(-np.inf)),
+            np.nextafter((job.levels + error).astype(np.float32), np.float32(np.inf)),
+            np.zeros(rows, np.float32),
+            np.zeros(rows, np.float32),
+            np.zeros((rows, PARTS + 2), np.int16),
+        )
+        if rows:
+            kernels.fill_tables(job.starts, job.levels, error, made.base, made.width, made.tables)
+        return made
+
+
+def _error(job: _Job, longest: float, shift: float) -> float:
+    """What a score of the float32 product may be off by.
+
+    Rounding errors of D products add up like a random walk (Higham and Mary 2019, "A new approach to probabilistic
+    rounding error analysis"); twice what that gives is several times what is seen, and `kernels.count_rows` looks at one
+    score in each row whether it holds.
+
+    Args:
+        job: with the probes.
+        longest: greatest length of a scaled gallery row.
+        shift: greatest number that is subtracted.
+    """
+    size = job.probes.shape[1]
+    return UNIT * (min(size, 2 * size**0.5) + 8) * job.longest * longest + UNIT * 4 * shift
 
 
 class _Worker:
@@ -348,8 +397,8 @@ class _Worker:
         rows, size = job.probes.shape
         self.above, self.tied = (np.zeros((job.count, len(job.levels)), np.int64) for _ in range(2))
         self.best, self.best_row = np.full(rows if job.best else 0, -np.inf), np.full(rows if job.best else 0, -1)
-        self._part = np.zeros((2, len(job.levels)), np.int32)
-        self._scores = np.empty((min(PROBES, rows), TILE), np.float32)
+        self._part = np.zeros((2, len(job.levels) if job.count > 1 else 0), np.int64)
+        self._scores = np.empty(min(PROBES, rows) * TILE, np.float32)
         self._tile = np.empty((TILE, size), np.float32)
         self._high = np.empty(max(4 * job.high, job.high + self._scores.size) if job.high else 0, np.float32)
         self._kept, self._from = 0, -np.inf
@@ -361,20 +410,26 @@ class _Worker:
         y_scale, y_shift, people = job.y_scale[rows], job.y_shift[rows], job.people[rows]
         kernels.scale_rows(values, y_scale, tile)
         shifted, hidden = bool(y_shift.any()), bool((people >= 0).any())
-        error = self._error(float((job.gallery.lengths[rows] * y_scale).max()), float(y_shift.max()))
-        low = np.nextafter((job.levels - error).astype(np.float32), np.float32(-np.inf))
-        high = np.nextafter((job.levels + error).astype(np.float32), np.float32(np.inf))
-        self._part[:] = 0
-        for first in range(0, len(scaled), PROBES):
-            part = slice(first, first + PROBES)
-            scores = self._scores[: len(scaled[part]), : len(rows)]
+        bounds = job.bounds
+        if bounds is None:
+            bounds = _Bounds.of(job, _error(job, float((job.gallery.lengths[rows] * y_scale).max()), float(y_shift.max())))
+        serves = [number for number in range(job.count) if (int(job.member[rows[0]]) >> number) & 1]
+        alone = len(serves) == 1
+        above, tied = (self.above[serves[0]], self.tied[serves[0]]) if alone else self._part
+        if not alone:
+            self._part[:] = 0
+        step = -(-len(scaled) // -(-len(scaled) // PROBES))  # parts of like size: a small rest is slow to multiply
+        for first in range(0, len(scaled), step):
+            part = slice(first, first + step)
+            shape = len(scaled[part]), len(rows)
+            scores = self._scores[: shape[0] * shape[1]].reshape(shape)  # in one piece, as the loops are compiled for
             np.matmul(scaled[part], tile.T, out=scores)
             if shifted:
                 scores -= y_shift.astype(np.float32)
             if hidden:
                 kernels.hide(scores, first, people, job.own.starts, job.own.order)
-            bounds = job.starts[first : first + len(scores) + 1]
-            if bounds[0] < bounds[-1]:
+            starts = job.starts[first : first + len(scores) + 1]
+            if starts[0] < starts[-1]:
                 kernels.count_rows(
                     scores,
                     job.probes[part],
@@ -382,14 +437,17 @@ class _Worker:
                     values,
                     y_scale,
                     y_shift,
-                    bounds,
+                    starts,
                     job.levels,
-                    low,
-                    high,
-                    error,
+                    bounds.low,
+                    bounds.high,
+                    bounds.base[part],
+                    bounds.width[part],
+                    bounds.tables[part],
+                    bounds.error,
                     TIE,
-                    self._part[0],
-                    self._part[1],
+                    above,
+                    tied,
                 )
             if job.best:
                 kernels.best_rows(
@@ -400,34 +458,22 @@ class _Worker:
                     y_scale,
                     y_shift,
                     rows,
-                    error,
+                    bounds.error,
                     TIE,
                     self.best[part],
                     self.best_row[part],
                 )
-            if job.high and (int(job.member[rows[0]]) >> (job.count - 1)) & 1:
+            if job.high and serves[-1] == job.count - 1:
                 self._keep(scores)
-        for number in range(job.count):
-            if (int(job.member[rows[0]]) >> number) & 1:
-                self.above[number] += self._part[0]
-                self.tied[number] += self._part[1]
+        for number in () if alone else serves:
+            self.above[number] += self._part[0]
+            self.tied[number] += self._part[1]
         return len(rows)
 
     def highest(self) -> NDArray[np.float32]:
         """The highest scores that were asked for."""
         self._drop()
         return self._high[: self._kept]
-
-    def _error(self, longest: float, shift: float) -> float:
-        """What a score of the float32 product may be off by.
-
-        Rounding errors of D products add up like a random walk (Higham and Mary 2019, "A new approach to probabilistic
-        rounding error analysis"); twice what that gives is several times what is seen, and `kernels.count_rows` looks
-        at one score in each row whether it holds.
-        """
-        size = self._tile.shape[1]
-        products = self._job.longest * longest
-        return UNIT * (min(size, 2 * size**0.5) + 8) * products + UNIT * 4 * shift
 
     def _keep(self, scores: NDArray[np.float32]) -> None:
         found = kernels.keep_high(scores, self._from, self._high[self._kept :])
