@@ -1,7 +1,7 @@
 """Embeddings from files, whoever wrote them: numpy, safetensors, parquet, and the MegaFace devkit's own format.
 
-`read_features` takes any of the first three; `read_devkit` the fourth, one small file per image. What a file says of its
-network (a fingerprint) goes along, and `check_comparable` refuses to mix two.
+`read_features` takes any of the first three; `read_devkit` the fourth, one small file per image. What a file says of
+its network (a fingerprint) goes along, and `check_comparable` refuses to mix two.
 """
 
 import json
@@ -9,12 +9,16 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kronface.errors import DataError
 from kronface.files import Progress, atomic_path, no_progress
+
+if TYPE_CHECKING:
+    import polars as pl
 
 EMBEDDING, IDENTITY, PATH = "embedding", "identity", "path"
 """Columns of a parquet file; whatever else it holds comes along as a column of the records."""
@@ -24,7 +28,7 @@ FINGERPRINT = "kronface.fingerprint"
 
 SUFFIXES = (".npy", ".safetensors", ".parquet")
 
-MAT_TYPES = {5: np.dtype("<f4"), 6: np.dtype("<f8")}
+MAT_TYPES: Mapping[int, np.dtype[np.floating]] = {5: np.dtype("<f4"), 6: np.dtype("<f8")}
 """OpenCV's numbers for the element types of a matrix."""
 
 
@@ -151,7 +155,9 @@ def write_features(path: Path, features: Features) -> None:
         data[IDENTITY] = pl.Series(features.identities)
     data |= {name: pl.Series(np.asarray(values)) for name, values in features.columns.items()}
     values = np.ascontiguousarray(features.values)
-    data[EMBEDDING] = pl.Series(values, dtype=pl.Array(pl.Float64 if values.dtype == np.float64 else pl.Float32, values.shape[1]))
+    data[EMBEDDING] = pl.Series(
+        values, dtype=pl.Array(pl.Float64 if values.dtype == np.float64 else pl.Float32, values.shape[1])
+    )
     with atomic_path(path) as temporary:
         metadata = {} if features.fingerprint is None else {FINGERPRINT: features.fingerprint}
         pl.DataFrame(data).write_parquet(temporary, metadata=metadata)
@@ -179,12 +185,16 @@ def parse_mat(content: bytes, where: str) -> NDArray[np.floating]:
         raise DataError(f"{where} has {len(content)} bytes: a feature file begins with 16 that tell its shape")
     rows, columns, _, kind = struct.unpack("<4i", content[:16])
     if kind not in MAT_TYPES:
-        raise DataError(f"{where} is no feature file: its element type is {kind}, known are 5 (float32) and 6 (float64)")
+        raise DataError(
+            f"{where} is no feature file: its element type is {kind}, known are 5 (float32) and 6 (float64)"
+        )
     if min(rows, columns) != 1 or max(rows, columns) < 1:
         raise DataError(f"{where} holds a matrix of {rows} x {columns}: a feature file holds one column")
     size = rows * columns
     if len(content) != 16 + size * MAT_TYPES[kind].itemsize:
-        raise DataError(f"{where} has {len(content)} bytes, not the {16 + size * MAT_TYPES[kind].itemsize} it announces")
+        raise DataError(
+            f"{where} has {len(content)} bytes, not the {16 + size * MAT_TYPES[kind].itemsize} it announces"
+        )
     return np.frombuffer(content, MAT_TYPES[kind], offset=16)
 
 
@@ -197,7 +207,9 @@ def write_mat(path: Path, vector: NDArray[np.floating]) -> None:
     kinds = {dtype: number for number, dtype in MAT_TYPES.items()}
     kind = kinds.get(np.dtype(vector.dtype).newbyteorder("<"))
     if vector.ndim != 1 or kind is None:
-        raise DataError(f"{path}: a feature file holds one vector of float32 or float64, not {vector.dtype} {vector.shape}")
+        raise DataError(
+            f"{path}: a feature file holds one vector of float32 or float64, not {vector.dtype} {vector.shape}"
+        )
     header = struct.pack("<4i", len(vector), 1, vector.dtype.itemsize, kind)
     with atomic_path(path, durable=False) as temporary:
         temporary.write_bytes(header + vector.astype(MAT_TYPES[kind]).tobytes())
@@ -227,7 +239,9 @@ def read_template_list(path: Path) -> TemplateList:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DataError(f'{path} is no template list: it should be JSON of the form {{"path": […], "id": […]}}') from error
+        raise DataError(
+            f'{path} is no template list: it should be JSON of the form {{"path": […], "id": […]}}'
+        ) from error
     if not paths or not all(isinstance(entry, str) and entry for entry in paths):
         raise DataError(f"{path} is no template list: 'path' should list the names of images")
     if ids is not None and len(ids) != len(paths):
@@ -298,7 +312,7 @@ def _load_npy(path: Path) -> NDArray[np.generic]:
 
 
 def _read_npy(path: Path) -> Features:
-    return Features(_load_npy(path), str(path))  # type: ignore[arg-type] - the type is checked by the caller
+    return Features(cast("NDArray[np.floating]", _load_npy(path)), str(path))  # `read_features` looks at the type
 
 
 def _read_safetensors(path: Path) -> Features:

@@ -77,7 +77,9 @@ def scale_rows(rows: Array, scale: Array, out: Array) -> None:
 
 
 @compiled()
-def pair_scores(x: Array, x_scale: Array, y: Array, y_scale: Array, y_shift: Array, i: Array, j: Array, out: Array) -> None:
+def pair_scores(
+    x: Array, x_scale: Array, y: Array, y_scale: Array, y_shift: Array, i: Array, j: Array, out: Array
+) -> None:
     """Fills `out` (L,) with the float64 scores of the pairs (x[i], y[j])."""
     for pair in range(len(i)):
         a, b = i[pair], j[pair]
@@ -113,7 +115,7 @@ def _count(row: Array, low: float, high: float) -> tuple[int, int]:
     for j in range(row.size):
         reach_low = np.int32(reach_low + np.int32(row[j] >= low))
         reach_high = np.int32(reach_high + np.int32(row[j] >= high))
-    return reach_low, reach_high
+    return int(reach_low), int(reach_high)
 
 
 @compiled()
@@ -361,7 +363,7 @@ def _highest(row: Array) -> float:
     best = row[0]
     for j in range(row.size):
         best = max(best, row[j])
-    return best
+    return float(best)
 
 
 @compiled()

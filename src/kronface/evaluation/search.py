@@ -200,9 +200,7 @@ def warm_up(*tables: NDArray[np.generic]) -> None:
             )
 
 
-def distances(
-    probes: Rows, probe: NDArray[np.integer], scores: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def distances(probes: Rows, probe: NDArray[np.integer], scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Euclidean distances of scores of the metric euclidean: sqrt(|x|² - 2 score)."""
     squares: NDArray[np.float64] = probes.lengths[probe] ** 2 - 2 * scores
     return np.sqrt(np.maximum(squares, 0))
@@ -377,8 +375,8 @@ def _error(job: _Job, longest: float, shift: float) -> float:
     """What a score of the float32 product may be off by.
 
     Rounding errors of D products add up like a random walk (Higham and Mary 2019, "A new approach to probabilistic
-    rounding error analysis"); twice what that gives is several times what is seen, and `kernels.count_rows` looks at one
-    score in each row whether it holds.
+    rounding error analysis"); twice what that gives is several times what is seen, and `kernels.count_rows` looks at
+    one score in each row whether it holds.
 
     Args:
         job: with the probes.
@@ -386,7 +384,7 @@ def _error(job: _Job, longest: float, shift: float) -> float:
         shift: greatest number that is subtracted.
     """
     size = job.probes.shape[1]
-    return UNIT * (min(size, 2 * size**0.5) + 8) * job.longest * longest + UNIT * 4 * shift
+    return UNIT * float((min(size, 2 * size**0.5) + 8) * job.longest * longest + 4 * shift)
 
 
 class _Worker:
@@ -412,7 +410,9 @@ class _Worker:
         shifted, hidden = bool(y_shift.any()), bool((people >= 0).any())
         bounds = job.bounds
         if bounds is None:
-            bounds = _Bounds.of(job, _error(job, float((job.gallery.lengths[rows] * y_scale).max()), float(y_shift.max())))
+            bounds = _Bounds.of(
+                job, _error(job, float((job.gallery.lengths[rows] * y_scale).max()), float(y_shift.max()))
+            )
         serves = [number for number in range(job.count) if (int(job.member[rows[0]]) >> number) & 1]
         alone = len(serves) == 1
         above, tied = (self.above[serves[0]], self.tied[serves[0]]) if alone else self._part

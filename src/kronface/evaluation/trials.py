@@ -63,7 +63,9 @@ class Curve:
 def rank_points(others: int) -> NDArray[np.int64]:
     """Ranks at which a CMC is written down: each up to 100, then 20 for every factor of ten, up to the last."""
     last = others + 1
-    beyond = np.round(10 ** np.arange(2, np.log10(last), 0.05)).astype(np.int64) if last > 100 else np.empty(0, np.int64)
+    beyond = (
+        np.round(10 ** np.arange(2, np.log10(last), 0.05)).astype(np.int64) if last > 100 else np.empty(0, np.int64)
+    )
     return np.unique(np.concatenate([np.arange(1, min(last, 100) + 1), beyond, [last]]))
 
 
@@ -106,9 +108,7 @@ def by_distractors(
         seed: of the bootstrap.
     """
     first = fixed.before(ties) == 0
-    share = expected_rank1(
-        np.where(first, distractors.before(ties), distractors.others + 1), distractors.others, sizes
-    )
+    share = expected_rank1(np.where(first, distractors.before(ties), distractors.others + 1), distractors.others, sizes)
     hits = np.zeros((fixed.people, len(sizes)))
     for column in range(len(sizes)):
         hits[:, column] = np.bincount(fixed.person, share[:, column], minlength=fixed.people)

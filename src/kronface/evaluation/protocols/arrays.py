@@ -1,18 +1,22 @@
 """Embeddings of one's own: probes, a gallery set, distractors, and who is who."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kronface.errors import ConfigError, DataError
+from kronface.evaluation.det import det
 from kronface.evaluation.features import Features, check_comparable
-from kronface.evaluation.identification import MISS
+from kronface.evaluation.identification import MISS, distractor_counts
+from kronface.evaluation.protocols.content import describe_points, identification_content
 from kronface.evaluation.search import Metric, Rows, score_pairs, search, warm_up
-from kronface.evaluation.trials import Trials
+from kronface.evaluation.trials import Curve, Ties, Trials, by_distractors, cmc
 from kronface.files import Progress, no_progress
+from kronface.hardware import processor_name
 
 Mates = Literal["template", "each"]
 """What the gallery images of a person are: one template, their mean; or each a mate that is enrolled alone."""
@@ -37,7 +41,7 @@ class Identification:
     score: NDArray[np.float64]
     """(L,) of the mate; NaN where a face was not found."""
     gallery_size: int
-    """Templates or images that the gallery set holds, without distractors; 0 in a search among the probes themselves."""
+    """Templates or images in the gallery set, without distractors; 0 in a search among the probes themselves."""
     strangers: NDArray[np.int64]
     """(M,) probes of people who are not in the gallery set."""
     stranger_score: NDArray[np.float64]
@@ -89,7 +93,10 @@ def identify_arrays(
     for part in parts[: 1 if gallery is None else 2]:
         if part.identities is None:
             raise DataError(f"{part.source} says nothing of its people: bring their labels too")
-    warm_up(*(part.values for part in parts))
+    progress("preparing", 0, 1)
+    templates = [] if gallery is None or mates == "each" else [np.zeros((2, probes.values.shape[1]))]
+    warm_up(*(part.values for part in parts), *templates)
+    progress("preparing", 1, 1)
     start = time.perf_counter()
     rows = [Rows.of(part.values, what=part.source, threads=threads) for part in parts]
     searched, enrolled = rows[0], rows[0] if gallery is None else rows[1]
@@ -199,8 +206,9 @@ def _same_image(
 ) -> NDArray[np.bool_]:
     """(L,) whether both are one image: of one name, or, where names are unknown, one row of one file."""
     if probes.paths is not None and gallery.paths is not None:
-        return probes.paths[probe] == gallery.paths[row]
-    return (probe == row) & (probes.source == gallery.source)
+        same: NDArray[np.bool_] = probes.paths[probe] == gallery.paths[row]
+        return same
+    return np.asarray((probe == row) & (probes.source == gallery.source))
 
 
 def _check_apart(probes: Features, gallery: Features) -> None:
@@ -232,9 +240,7 @@ def _pairs_within(numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDAr
     return _pairs(numbers, numbers, itself=False)
 
 
-def _pairs_between(
-    owners: NDArray[np.str_], holders: NDArray[np.str_]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pairs_between(owners: NDArray[np.str_], holders: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """All pairs of a probe and a gallery row of the same person, sorted by the probe."""
     names, numbers = np.unique(np.concatenate([owners, holders]), return_inverse=True)
     del names
@@ -253,3 +259,105 @@ def _pairs(
     mate = order[place]
     keep = np.ones(len(probe), np.bool_) if itself else probe != mate
     return probe[keep].astype(np.int64), mate[keep].astype(np.int64)
+
+
+def arrays_content(
+    found: Identification,
+    *,
+    name: str,
+    root: str,
+    settings: dict[str, Any],
+    owners: NDArray[np.str_] | None,
+    fingerprint: str | None = None,
+    ties: Ties = "against",
+    sizes: Sequence[int] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[dict[str, Any], list[str]]:
+    """The content of a results file, and lines for the terminal.
+
+    Args:
+        found: what was measured.
+        name: how tables call the network.
+        root: where the arrays lie.
+        settings: what else a repetition needs.
+        owners: (P,) the probes' people, for the intervals of the open set.
+        fingerprint: of the network.
+        ties: see `kronface.evaluation.trials.Ties`.
+        sizes: numbers of distractors; 1, 2, 5, 10 … by default.
+        resamples: of the bootstrap over people.
+        seed: of the bootstrap.
+
+    Raises:
+        ConfigError: a number of distractors that there are not.
+    """
+    if resamples < 1 or seed < 0:
+        raise ConfigError(f"resamples is {resamples} and seed is {seed}: from 1, and from 0")
+    trials, pool = found.trials, found.distractors
+    there = pool.others
+    wanted = distractor_counts(there) if sizes is None and there else np.array(sorted(set(sizes or [])), np.int64)
+    if sizes is not None and (wanted.size == 0 or wanted.min() < 0 or wanted.max() > there):
+        raise ConfigError(f"sizes are {', '.join(map(str, sizes))}: from 0 to the {there} distractors that show a face")
+    if not there:  # the other people of the gallery set play that part
+        fixed, pool = Trials(trials.higher * 0, trials.tied * 0, trials.person, trials.people, 0), trials
+        wanted = distractor_counts(trials.others) if trials.others else np.zeros(1, np.int64)
+    else:
+        fixed = found.fixed
+    curve = cmc(trials, ties=ties, resamples=resamples, seed=seed)
+    growing = by_distractors(fixed, pool, wanted, ties=ties, resamples=resamples, seed=seed)
+    open_set = None
+    if len(found.strangers) and owners is not None:
+        place = trials.before(ties)
+        open_set = det(
+            found.score,
+            np.where(place == MISS, MISS, place + 1),
+            found.names[trials.person],
+            found.stranger_score,
+            owners[found.strangers],
+            resamples=resamples,
+            seed=seed,
+        )
+    tied = int(((trials.higher != MISS) & (trials.tied > 0)).sum())
+    result = identification_content(
+        name=name,
+        protocol="arrays",
+        data={"root": root, "people": len(found.names), "images": len(np.unique(found.probe)), "notes": []},
+        settings=settings | {"seed": seed, "resamples": resamples, "seconds": round(found.seconds, 3)},
+        processor=processor_name(),
+        cmc=curve,
+        by_distractors=growing,
+        names=found.names,
+        gallery_size=trials.others + 1,
+        not_found=sum(found.not_found),
+        fingerprint=fingerprint,
+        det=open_set,
+        scores=found.compared,
+        tied_trials=tied,
+    )
+    lines = [
+        f"rank-1 {curve.rate[0]:.4f} [{curve.low[0]:.4f}, {curve.high[0]:.4f}] among {trials.others} others, "
+        f"{len(found.probe)} trials of {len(found.names)} people",
+        "rank-k: " + ", ".join(f"{k}: {rate:.4f}" for k, rate in _some(curve)),
+    ]
+    if growing.at.size:
+        shown = zip(growing.at, growing.rate, strict=True)
+        lines.append("rank-1 by distractors: " + ", ".join(f"{count}: {rate:.4f}" for count, rate in shown))
+    if tied:
+        other: Ties = "for" if ties == "against" else "against"
+        rate = cmc(trials, ties=other, at=np.ones(1, np.int64), resamples=1, seed=seed).rate[0]
+        lines.append(
+            f"{tied} trials have others of the mate's own score: with ties {other} the mate, rank-1 is {rate:.4f}"
+        )
+    if open_set is not None:
+        lines += [f"strangers: {open_set.strangers} searches", *describe_points(open_set)]
+    if sum(found.not_found):
+        counts = zip(("probes", "gallery images", "distractors"), found.not_found, strict=True)
+        lines.append("faces not found: " + ", ".join(f"{count} {kind}" for kind, count in counts if count))
+    lines.append(f"scoring: {found.seconds:.3f} s for {found.compared:,} scores")
+    return result, lines
+
+
+def _some(curve: Curve) -> list[tuple[int, float]]:
+    wanted = [k for k in (5, 10, 20, 50, 100, 1000, 10_000, 100_000) if k <= curve.at[-1]]
+    places = np.searchsorted(curve.at, wanted)
+    return [(int(curve.at[place]), float(curve.rate[place])) for place in places]

@@ -1,0 +1,85 @@
+"""`kronface evaluate arrays`: embeddings of any network, searched among as many distractors as there are."""
+
+from pathlib import Path
+from typing import Literal
+
+from kronface.files import Progress, check_writable, no_progress, write_json
+
+
+def arrays(
+    probes: Path,
+    *,
+    gallery: Path | None = None,
+    distractors: Path | None = None,
+    labels: Path | None = None,
+    gallery_labels: Path | None = None,
+    distractor_labels: Path | None = None,
+    mates: Literal["template", "each"] = "template",
+    metric: Literal["cosine", "euclidean"] = "cosine",
+    ties: Literal["against", "for"] = "against",
+    sizes: list[int] | None = None,
+    json: Path | None = None,
+    name: str | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+    progress: Progress = no_progress,
+) -> str:
+    """Searches embeddings from files: rank-1, CMC, growing numbers of distractors, and the open set.
+
+    Files are .npy, .safetensors or .parquet: one row per image. With a gallery set, every probe is searched among its
+    people and all distractors; probes of people who are not in it are searches for strangers, and give FPIR and TPIR.
+    Without one, MegaFace's rule holds: each probe is in turn the mate of every other probe of the same person, and only
+    distractors compete. A row with a NaN is an image without a face, and a miss. All is exact: no score is left out,
+    and none is decided by float32's rounding.
+
+    Args:
+        probes: embeddings to search for.
+        gallery: embeddings of the people who are enrolled.
+        distractors: embeddings of anybody else.
+        labels: the probes' people, where the file does not hold them: .npy, .parquet or .txt, one per image.
+        gallery_labels: the gallery set's people, likewise.
+        distractor_labels: the distractors' people, if known: they are no distractors for probes of their own.
+        mates: template: the images of a person are one template, their mean; each: each is a mate, alone.
+        metric: cosine or euclidean.
+        ties: against: others with the mate's own score stand before it; for: behind it, as in MegaFace's rule.
+        sizes: numbers of distractors to give rank-1 at; it is the exact mean over all subsets of that size.
+        json: file for the results; kronface report reads it.
+        name: how tables call the network; by default the probes' file.
+        threads: of the search; all processors by default.
+        seed: of the bootstrap.
+        resamples: of the bootstrap over people.
+        progress: called as rows are compared.
+    """
+    from kronface.evaluation.features import read_features
+    from kronface.evaluation.protocols.arrays import arrays_content, identify_arrays
+
+    if json is not None:
+        check_writable(json)
+    searched = read_features(probes, labels=labels)
+    enrolled = None if gallery is None else read_features(gallery, labels=gallery_labels)
+    others = None if distractors is None else read_features(distractors, labels=distractor_labels)
+    found = identify_arrays(searched, enrolled, others, mates=mates, metric=metric, threads=threads, progress=progress)
+    result, lines = arrays_content(
+        found,
+        name=name or probes.stem,
+        root=str(probes.parent),
+        fingerprint=searched.fingerprint,
+        settings={
+            "probes": str(probes),
+            "gallery": None if gallery is None else str(gallery),
+            "distractors": None if distractors is None else str(distractors),
+            "mates": mates,
+            "metric": metric,
+            "ties": ties,
+        },
+        owners=searched.identities,
+        ties=ties,
+        sizes=sizes,
+        seed=seed,
+        resamples=resamples,
+    )
+    if json is not None:
+        write_json(json, result)
+        lines.append(f"results: {json}")
+    return "\n".join(lines)
