@@ -120,14 +120,14 @@ def timed(work: Callable[[], object]) -> float:
 class Memory:
     """Watches what the process holds while a block runs."""
 
-    def __enter__(self) -> "Memory":
+    def __enter__(self) -> "Memory":  # noqa: D105
         self._done = threading.Event()
         self._before = self._peak = resident()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:  # noqa: D105
         self._done.set()
         self._thread.join()
 

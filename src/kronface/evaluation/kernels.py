@@ -131,7 +131,7 @@ def fill_tables(starts: Array, levels: Array, error: float, base: Array, width: 
         error: what a score of the product may be off by.
         base: (B,) float32, the lower end of each row's range; filled in.
         width: (B,) float32, parts per unit of score; filled in.
-        tables: (B, parts + 2) int16; filled in: c where surely c thresholds lie below such a score; one more than there
+        tables: (B, parts + 2) of integers; filled in: c where surely c thresholds lie below such a score; one more than there
             are where that is unsure.
     """
     parts = tables.shape[1] - 2
@@ -154,13 +154,13 @@ def fill_tables(starts: Array, levels: Array, error: float, base: Array, width: 
 
 @compiled()
 def _place(row: Array, base: float, width: float, parts: int, places: Array) -> None:
-    """Fills `places` (T,) int32 with the columns of a table that the scores belong to."""
+    """Fills `places` (T,) int16 with the columns of a table that the scores belong to."""
     lowest, highest, one = np.float32(-1), np.float32(parts), np.float32(1)
     for j in range(row.size):
         at = (row[j] - base) * width
         at = at if at > lowest else lowest
         at = at if at < highest else highest
-        places[j] = np.int32(at + one)
+        places[j] = np.int16(at + one)
 
 
 @compiled()
@@ -253,11 +253,11 @@ def count_rows(
     """
     columns = scores.shape[1]
     parts = tables.shape[1] - 2
-    kept, places = np.empty(columns, np.int32), np.empty(columns, np.int32)
+    kept, places = np.empty(columns, np.int32), np.empty(columns, np.int16)
     most = 0
     for i in range(len(scores)):
         most = max(most, starts[i + 1] - starts[i])
-    numbers = np.empty(most + 2, np.int64)
+    numbers = np.empty(most + 2, np.int32)
     for i in range(len(scores)):
         k, last = starts[i], starts[i + 1]
         if k == last:
@@ -318,7 +318,7 @@ def count_rows(
                 numbers,
                 tied[first:last],
             )
-            total = 0
+            total = np.int64(0)
             for step in range(last - first, 0, -1):
                 total += numbers[step]
                 above[first + step - 1] += total

@@ -35,10 +35,12 @@ TIE = 1e-12
 """Scores that differ by no more are the same: what float64 sums of some thousand products can differ by."""
 
 TILE = 2048
-"""Gallery rows that are worked on at once."""
+"""Gallery rows that are worked on at once, at most."""
+TILE_BYTES = 1 << 22
+"""Of a tile in float32, about: longer embeddings make tiles of fewer rows."""
 PROBES = 1024
 """Probes that a tile is multiplied with at once, at most: the scores of both stay in the processor's cache."""
-PARTS = 1022
+PARTS = 2046
 """Parts that the range of a probe's thresholds is cut into, for the table that scores are looked up in."""
 COPY_BYTES = 1 << 28
 """Scaled float32 copies of probes that are held at once."""
@@ -254,7 +256,8 @@ def search(
         rows = rows[np.argsort(member[rows], kind="stable")]
     cuts = np.flatnonzero(np.diff(member[rows])) + 1 if count > 1 else np.empty(0, np.int64)
     groups = np.split(rows, cuts)
-    tiles = [group[start : start + TILE] for group in groups for start in range(0, len(group), TILE)]
+    height = _tile_rows(len(rows), gallery.values.shape[1], _threads(threads))
+    tiles = [group[start : start + height] for group in groups for start in range(0, len(group), height)]
     order = np.lexsort((levels, of))
     ours, theirs = _own(probe_people, gallery_people, len(probes), len(gallery))
     above, tied = (np.zeros((count, len(of)), np.int64) for _ in range(2))
@@ -287,7 +290,7 @@ def search(
         if metric == "cosine":
             job = replace(job, bounds=_Bounds.of(job, _error(job, 1.0, 0.0), tables=True))
         with threadpool_limits(1, user_api="blas"):
-            workers = [_Worker(job) for _ in range(_threads(threads))]
+            workers = [_Worker(job, height) for _ in range(_threads(threads))]
             for finished in _share(tiles, workers):
                 done += finished
                 progress(stage, done, whole)
@@ -353,18 +356,19 @@ class _Bounds:
     high: NDArray[np.float32]
     base: NDArray[np.float32]
     width: NDArray[np.float32]
-    tables: NDArray[np.int16]
+    tables: NDArray[np.integer]
 
     @classmethod
     def of(cls, job: "_Job", error: float, *, tables: bool = False) -> "_Bounds":
-        rows = len(job.probes) if tables and int(np.diff(job.starts).max(initial=0)) > kernels.MANY else 0
+        most = int(np.diff(job.starts).max(initial=0))
+        rows = len(job.probes) if tables and most > kernels.MANY else 0
         made = cls(
             error,
             np.nextafter((job.levels - error).astype(np.float32), np.float32(-np.inf)),
             np.nextafter((job.levels + error).astype(np.float32), np.float32(np.inf)),
             np.zeros(rows, np.float32),
             np.zeros(rows, np.float32),
-            np.zeros((rows, PARTS + 2), np.int16),
+            np.zeros((rows, PARTS + 2), np.uint8 if most < 255 else np.int32),
         )
         if rows:
             kernels.fill_tables(job.starts, job.levels, error, made.base, made.width, made.tables)
@@ -390,14 +394,14 @@ def _error(job: _Job, longest: float, shift: float) -> float:
 class _Worker:
     """What one thread has counted, and the memory that it works in."""
 
-    def __init__(self, job: _Job) -> None:
+    def __init__(self, job: _Job, height: int) -> None:
         self._job = job
         rows, size = job.probes.shape
         self.above, self.tied = (np.zeros((job.count, len(job.levels)), np.int64) for _ in range(2))
         self.best, self.best_row = np.full(rows if job.best else 0, -np.inf), np.full(rows if job.best else 0, -1)
         self._part = np.zeros((2, len(job.levels) if job.count > 1 else 0), np.int64)
-        self._scores = np.empty(min(PROBES, rows) * TILE, np.float32)
-        self._tile = np.empty((TILE, size), np.float32)
+        self._scores = np.empty(min(PROBES, rows) * height, np.float32)
+        self._tile = np.empty((height, size), np.float32)
         self._high = np.empty(max(4 * job.high, job.high + self._scores.size) if job.high else 0, np.float32)
         self._kept, self._from = 0, -np.inf
 
@@ -543,6 +547,12 @@ def _threads(wanted: int | None) -> int:
     if wanted is not None and wanted < 1:
         raise ConfigError(f"threads is {wanted}: it must be at least 1")
     return wanted or len(os.sched_getaffinity(0))
+
+
+def _tile_rows(rows: int, size: int, threads: int) -> int:
+    """Rows of a tile: they fit the cache, fill the registers, and give every thread several tiles."""
+    fitting = min(TILE, TILE_BYTES // (4 * size))
+    return max(min(fitting, -(-rows // (8 * threads))), 256)
 
 
 def _table(embeddings: ArrayLike, what: str) -> NDArray[np.floating]:

@@ -126,6 +126,7 @@ def identify_arrays(
     lost = ~searched.found[probe] | ~enrolled.found[mate]
     score = np.full(len(probe), np.nan)
     kept = np.flatnonzero(~lost)
+    kept = kept[np.argsort(numbers[probe[kept]], kind="stable")]  # a person's rows stay in the cache meanwhile
     score[kept] = score_pairs(searched, enrolled, probe[kept], mate[kept], metric=metric, threads=threads)
     person = numbers[probe].astype(np.int64)
     used, person = np.unique(person, return_inverse=True)
