@@ -238,12 +238,15 @@ def render(
                 arguments = [where, triangles, materials, covers, rest, texture, growth, first, near, far]
                 wp.launch(kernels.rasterise, number, [*arguments, shape[1], shape[0], target])
         out = wp.empty((height, width), dtype=wp.vec3)
+        # On a processor threads follow each other, and each loads all of the kernel's arguments anew.
+        run = width if device == "cpu" else 1
         wp.launch(
             shading.shade,
-            (height, width),
+            (height, -(-width // run)),
             [
                 keys,
                 lens_keys,
+                run,
                 SUPERSAMPLING,
                 points,
                 positions,
