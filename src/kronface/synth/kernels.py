@@ -29,6 +29,8 @@ HAND = 11
 
 EMPTY = wp.constant(wp.int64(9223372036854775807))
 DEPTH_STEPS = wp.constant(1.0e9)
+TILE = wp.constant(8)
+"""Side of the squares of samples of which `farthest` knows the farthest one."""
 PI = wp.constant(3.14159265)
 BORDER = wp.constant(-1.0e-5)
 """Share of a triangle by which it reaches beyond its edges: rounding leaves no cracks between neighbours."""
@@ -328,6 +330,17 @@ def openness(
 
 
 @wp.kernel
+def farthest(keys: wp.array2d(dtype=wp.int64), tiles: wp.array2d(dtype=wp.int64)) -> None:
+    """The largest key of each tile of `TILE` by `TILE` samples."""
+    row, column = wp.tid()
+    largest = wp.int64(0)
+    for y in range(row * TILE, wp.min((row + 1) * TILE, keys.shape[0])):
+        for x in range(column * TILE, wp.min((column + 1) * TILE, keys.shape[1])):
+            largest = wp.max(largest, keys[y, x])
+    tiles[row, column] = largest
+
+
+@wp.kernel
 def rasterise(
     points: wp.array(dtype=wp.vec3),
     triangles: wp.array2d(dtype=wp.int32),
@@ -341,12 +354,14 @@ def rasterise(
     far: float,
     width: int,
     height: int,
+    tiles: wp.array2d(dtype=wp.int64),
     keys: wp.array2d(dtype=wp.int64),
 ) -> None:
     """Keeps, per sample, the smallest key: depth in the upper half, triangle number in the lower.
 
     Triangles run against the clock as seen from outside. Hair and beard are there only where their density is high
     enough and the strand at that place is longer than the layer is high (`covers`, 0 at the root, 1 at the tip).
+    What lies behind all of `tiles` (of `farthest`; (1, 1) for none) is left out: most hair is behind the head.
     """
     t = wp.tid() + first
     i = triangles[t, 0]
@@ -367,6 +382,18 @@ def rasterise(
     y1 = wp.min(int(wp.floor(wp.max(a[1], wp.max(b[1], c[1])))), height - 1)
     if x0 > x1 or y0 > y1:
         return
+    reach = 1.0 / (far - near)
+    if tiles.shape[0] > 1:
+        # A little nearer than it is: interpolated depths are rounded.
+        nearest = wp.max((wp.min(a[2], wp.min(b[2], c[2])) - near) * reach - 1.0e-5, 0.0)
+        least = wp.int64(nearest * DEPTH_STEPS) << wp.int64(32)
+        seen = int(0)
+        for row in range(y0 // TILE, y1 // TILE + 1):
+            for column in range(x0 // TILE, x1 // TILE + 1):
+                if tiles[row, column] > least:
+                    seen = 1
+        if seen == 0:
+            return
     scale = 1.0 / area
     u_step = -(c[1] - b[1]) * scale
     v_step = -(a[1] - c[1]) * scale
@@ -374,7 +401,6 @@ def rasterise(
     u_inverse = inverse(u_step)
     v_inverse = inverse(v_step)
     w_inverse = inverse(w_step)
-    reach = 1.0 / (far - near)
     depth_step = (u_step * a[2] + v_step * b[2] + w_step * c[2]) * reach
     for y in range(y0, y1 + 1):
         u_start = edge(b, c, float(x0), float(y)) * scale

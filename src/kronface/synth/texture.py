@@ -262,7 +262,7 @@ def _lines(rng: np.random.Generator, place: Window, red: Floats, other: Floats, 
 
 @cache
 def _creases(side: int) -> tuple[Stencil, ...]:
-    """On one side: from the nose to the mouth, three crow's feet, between the brows, beside the mouth, under the eye."""
+    """On one side: from the nose to the mouth, crow's feet (3), between the brows, beside the mouth, under the eye."""
     creases: list[Stencil] = []
     spot = window((side * 0.2 - 0.15, side * 0.2 + 0.15), (0.65, 0.695))
     bow = 0.112 + 0.12 * np.clip((0.69 - spot.level) / 0.03, 0, 1)
