@@ -106,6 +106,7 @@ def squares(*parts: Square, shadeless: int = 0, casters: int = 0, lenses: int = 
         np.repeat(np.array([part.material for part in parts], np.int32), 2),
         np.zeros(2 * len(parts), np.int32),
         np.full(4, opened, np.float32),
+        0,
         2 * shadeless,
         2 * casters,
         2 * lenses,

@@ -40,10 +40,17 @@ class Case:
         self.curl = 0.4
         self.crown = 10.0
 
-    def rasterised(self, first: int = 0, number: int | None = None) -> NDArray[np.int64]:
-        """(SIZE, SIZE) keys."""
+    def rasterised(
+        self, first: int = 0, number: int | None = None, over: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        """(SIZE, SIZE) keys; `over` are those of an earlier pass, behind which nothing is looked at."""
         compile_kernels()
         keys = wp.full((SIZE, SIZE), kernels.EMPTY, dtype=wp.int64, device="cpu")
+        tiles = wp.empty((1, 1), dtype=wp.int64, device="cpu")
+        if over is not None:
+            keys = wp.array(over, dtype=wp.int64, device="cpu")
+            tiles = wp.empty((-(-SIZE // kernels.TILE),) * 2, dtype=wp.int64, device="cpu")
+            wp.launch(kernels.farthest, tiles.shape, [keys, tiles], device="cpu")
         arguments = [
             wp.array(self.points, dtype=wp.vec3, device="cpu"),
             wp.array(self.triangles, dtype=wp.int32, device="cpu"),
@@ -57,6 +64,7 @@ class Case:
             2.5,
             SIZE,
             SIZE,
+            tiles,
             keys,
         ]
         wp.launch(kernels.rasterise, len(self.triangles) if number is None else number, arguments, device="cpu")
@@ -151,6 +159,17 @@ def test_a_part_of_the_triangles_can_be_rasterised_alone() -> None:
     assert set(np.unique(part)) <= {-1, 3, 4, 5, 6}
     assert (part == case.expected(first=3, number=4)[0]).mean() > 0.995
     assert (part >= 0).any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_leaving_out_what_is_hidden_changes_nothing(seed: int) -> None:
+    case = Case(seed, MOUTH, PLAIN_REST, NO_COVERS)
+    case.points[case.triangles[0]] = [(-60, -60, 1.5), (90, -60, 1.5), (10, 90, 1.5)]  # a wall
+    wall = case.rasterised(number=1)
+    assert (wall != kernels.EMPTY).all()
+    np.testing.assert_array_equal(case.rasterised(first=1, number=7, over=wall), case.rasterised())
+    nothing = np.full((SIZE, SIZE), kernels.EMPTY, np.int64)
+    np.testing.assert_array_equal(case.rasterised(over=nothing), case.rasterised())
 
 
 def test_layers_of_hair_let_through_what_no_strand_covers() -> None:

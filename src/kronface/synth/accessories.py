@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.synth.hair import ear_vertices
-from kronface.synth.head import Floats, Head
+from kronface.synth.head import Floats, Head, part_vertices
 from kronface.synth.identity import eye_vertices
 from kronface.synth.kernels import CLOTH, FRAME, HAND
 from kronface.synth.labels import point_vertices
@@ -50,7 +50,7 @@ def accessories(head: Head, styling: Styling, neutral: Floats, expressed: Floats
 
 def spectacles(head: Head, pair: Spectacles, neutral: Floats) -> list[Part]:
     """Two rims, a bridge, two temples that reach to the ears, and two lenses."""
-    eyes = [neutral[np.unique(head.triangles[head.parts == part])] for part in (2, 1)]  # at -x, at +x
+    eyes = [neutral[part_vertices(head, part)] for part in (2, 1)]  # at -x, at +x
     half = float(np.mean([abs(eye[:, 0].mean()) for eye in eyes]))
     front = float(min(eye[:, 1].min() for eye in eyes)) - 0.013
     angle = np.arange(OUTLINE) / OUTLINE * 2 * np.pi
@@ -61,7 +61,7 @@ def spectacles(head: Head, pair: Spectacles, neutral: Floats) -> list[Part]:
     # The outer upper corner a little higher, the lower edge narrower, as most frames are.
     outline_x = outline_x * np.where(outline_z < 0, 0.94, 1.0)
     ears = ear_vertices(head)
-    face = neutral[np.unique(head.triangles[head.parts == 0])]
+    face = neutral[part_vertices(head, 0)]
     for side, eye in zip((-1, 1), eyes, strict=True):
         # A large nose keeps them away from the eyes.
         across = np.abs(side * face[:, 0] - half - 0.001) / (width + 0.001)
@@ -234,7 +234,7 @@ def hand(head: Head, expressed: Floats, rng: np.random.Generator) -> list[Part]:
     way = np.array([-side * np.sin(lean), 0.0, np.cos(lean)])
     beside = np.array([way[2], 0.0, -way[0]])
     anchor = np.array([side * x + rng.normal(0, 0.006), 0.0, z - frame[2] + rng.normal(0, 0.008)])
-    skin = np.unique(head.triangles[head.parts == 0])
+    skin = part_vertices(head, 0)
     face = expressed[skin[expressed[skin, 1] < 0.06]]
 
     def before(place: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
@@ -283,13 +283,20 @@ def _frame(head: Head) -> Floats:
     return out
 
 
+@cache
+def _scalp(head: Head) -> NDArray[np.int64]:
+    """Numbers of the skin's vertices from the mouth upwards, without ears."""
+    rest = head.template
+    used = np.flatnonzero((rest[:, 2] > 0.66) & ~ear_vertices(head) & (np.abs(rest[:, 0]) < 0.12))
+    return np.intersect1d(used, part_vertices(head, 0))
+
+
 def _skull(
     head: Head, neutral: Floats, turn: NDArray[np.floating], rise: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Middle of the skull (3,), and the distance of the scalp from it in each direction."""
     rest = head.template
-    used = np.flatnonzero((rest[:, 2] > 0.66) & ~ear_vertices(head) & (np.abs(rest[:, 0]) < 0.12))
-    used = np.intersect1d(used, np.unique(head.triangles[head.parts == 0]))
+    used = _scalp(head)
     crown = neutral[used[rest[used, 2] > 0.76]]
     middle = (crown.max(0) + crown.min(0)) / 2
     centre = np.array([0.0, middle[1], 0.76 - float(_frame(head)[2])])
@@ -345,7 +352,7 @@ def _needed(
 
 def _polar(head: Head, places: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Turn, height and distance from the template's vertical axis of the skin's vertices."""
-    skin = np.unique(head.triangles[head.parts == 0])
+    skin = part_vertices(head, 0)
     x, y, z = (places[skin] + _frame(head)).astype(np.float64).T
     return np.arctan2(x, -y), z, np.hypot(x, y)
 
@@ -354,5 +361,10 @@ def _soft_maximum(
     closeness: NDArray[np.floating], values: NDArray[np.floating], sharpness: float
 ) -> NDArray[np.float64]:
     """(N,) for each row of closeness (N, M) about the largest of the near values: what lies over them all."""
-    weights = np.exp(sharpness * (closeness - closeness.max(1, keepdims=True)) + 120 * (values - values.max()))
-    return np.asarray((weights * values).sum(1) / weights.sum(1), np.float64)
+    # In single precision, which costs a ten-thousandth of a millimetre; numbers below its range would be slow.
+    near = closeness.astype(np.float32)
+    near -= near.max(1, keepdims=True)
+    near *= np.float32(sharpness)
+    near += (120 * (values - values.max())).astype(np.float32)
+    weights = np.exp(np.maximum(near, -80, out=near), out=near)
+    return np.asarray(np.einsum("nm,m->n", weights, values.astype(np.float32)) / weights.sum(1), np.float64)

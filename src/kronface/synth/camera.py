@@ -133,13 +133,17 @@ def _noise() -> Floats:
 def _grain(rng: np.random.Generator, shape: tuple[int, ...], strength: float) -> Floats:
     """(H, W, 3) noise of brightness and of colour, cut at random from a sheet of it that is repeated."""
     sheet = _noise()
-    rows, columns = np.arange(shape[0]) % 1024, np.arange(shape[1]) % 1024
+    height, width = shape[:2]
     parts = []
     for _ in range(4):
         down, across = rng.integers(1024, size=2)
-        parts.append(sheet[np.ix_((rows + down) % 1024, (columns + across) % 1024)])
+        if down + height <= 1024 and across + width <= 1024:
+            parts.append(sheet[down : down + height, across : across + width])  # most often: nothing is copied
+        else:
+            parts.append(sheet[np.ix_((np.arange(height) + down) % 1024, (np.arange(width) + across) % 1024)])
     level = np.float32(255 * strength)
-    return np.stack([level * (0.8 * parts[0] + 0.6 * parts[1 + k]) for k in range(3)], 2)
+    grey = 0.8 * parts[0]
+    return np.asarray(cv2.merge([level * (grey + 0.6 * part) for part in parts[1:]]), np.float32)
 
 
 def _streak(dx: float, dy: float) -> Floats:

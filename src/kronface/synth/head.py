@@ -129,6 +129,12 @@ def load_head() -> Head:
     return Head(**arrays, **names)  # type: ignore[arg-type] # the arrays' types are what _extract gave them
 
 
+@cache
+def part_vertices(head: Head, part: int) -> NDArray[np.int64]:
+    """Numbers of the vertices of a part, in order: 0 for skin, else 1 + the index in `PARTS`."""
+    return np.unique(head.triangles[head.parts == part]).astype(np.int64)
+
+
 def _extract() -> dict[str, NDArray[np.generic]]:
     import warnings
 

@@ -29,6 +29,8 @@ HAND = 11
 
 EMPTY = wp.constant(wp.int64(9223372036854775807))
 DEPTH_STEPS = wp.constant(1.0e9)
+TILE = wp.constant(8)
+"""Side of the squares of samples of which `farthest` knows the farthest one."""
 PI = wp.constant(3.14159265)
 BORDER = wp.constant(-1.0e-5)
 """Share of a triangle by which it reaches beyond its edges: rounding leaves no cracks between neighbours."""
@@ -200,6 +202,31 @@ def edge(a: wp.vec3, b: wp.vec3, x: float, y: float) -> float:
 
 
 @wp.func
+def inverse(step: float) -> float:
+    """1 / step, and a large positive number for 0."""
+    result = 1.0e30
+    if wp.abs(step) > 1.0e-20:
+        result = 1.0 / step
+    return result
+
+
+@wp.func
+def within(span: wp.vec2, start: float, inverse_step: float) -> wp.vec2:
+    """The part of a row, (first, last) in samples, on which a share of a triangle is not below `BORDER`.
+
+    The share is `start` at the row's sample 0, and grows evenly.
+    """
+    crossing = (BORDER - start) * inverse_step
+    first = span[0]
+    last = span[1]
+    if inverse_step > 0.0:
+        first = wp.max(first, crossing)
+    else:
+        last = wp.min(last, crossing)
+    return wp.vec2(first, last)
+
+
+@wp.func
 def shadow(
     keys: wp.array2d(dtype=wp.int64), at: wp.vec3, near: float, far: float, bias: float, softness: float
 ) -> float:
@@ -303,6 +330,17 @@ def openness(
 
 
 @wp.kernel
+def farthest(keys: wp.array2d(dtype=wp.int64), tiles: wp.array2d(dtype=wp.int64)) -> None:
+    """The largest key of each tile of `TILE` by `TILE` samples."""
+    row, column = wp.tid()
+    largest = wp.int64(0)
+    for y in range(row * TILE, wp.min((row + 1) * TILE, keys.shape[0])):
+        for x in range(column * TILE, wp.min((column + 1) * TILE, keys.shape[1])):
+            largest = wp.max(largest, keys[y, x])
+    tiles[row, column] = largest
+
+
+@wp.kernel
 def rasterise(
     points: wp.array(dtype=wp.vec3),
     triangles: wp.array2d(dtype=wp.int32),
@@ -316,12 +354,14 @@ def rasterise(
     far: float,
     width: int,
     height: int,
+    tiles: wp.array2d(dtype=wp.int64),
     keys: wp.array2d(dtype=wp.int64),
 ) -> None:
     """Keeps, per sample, the smallest key: depth in the upper half, triangle number in the lower.
 
     Triangles run against the clock as seen from outside. Hair and beard are there only where their density is high
     enough and the strand at that place is longer than the layer is high (`covers`, 0 at the root, 1 at the tip).
+    What lies behind all of `tiles` (of `farthest`; (1, 1) for none) is left out: most hair is behind the head.
     """
     t = wp.tid() + first
     i = triangles[t, 0]
@@ -342,22 +382,48 @@ def rasterise(
     y1 = wp.min(int(wp.floor(wp.max(a[1], wp.max(b[1], c[1])))), height - 1)
     if x0 > x1 or y0 > y1:
         return
+    reach = 1.0 / (far - near)
+    if tiles.shape[0] > 1:
+        # A little nearer than it is: interpolated depths are rounded.
+        nearest = wp.max((wp.min(a[2], wp.min(b[2], c[2])) - near) * reach - 1.0e-5, 0.0)
+        least = wp.int64(nearest * DEPTH_STEPS) << wp.int64(32)
+        seen = int(0)
+        for row in range(y0 // TILE, y1 // TILE + 1):
+            for column in range(x0 // TILE, x1 // TILE + 1):
+                if tiles[row, column] > least:
+                    seen = 1
+        if seen == 0:
+            return
     scale = 1.0 / area
     u_step = -(c[1] - b[1]) * scale
     v_step = -(a[1] - c[1]) * scale
-    reach = 1.0 / (far - near)
+    w_step = -(u_step + v_step)
+    u_inverse = inverse(u_step)
+    v_inverse = inverse(v_step)
+    w_inverse = inverse(w_step)
+    depth_step = (u_step * a[2] + v_step * b[2] + w_step * c[2]) * reach
     for y in range(y0, y1 + 1):
-        u = edge(b, c, float(x0), float(y)) * scale
-        v = edge(c, a, float(x0), float(y)) * scale
-        for x in range(x0, x1 + 1):
-            w = 1.0 - u - v
-            if u >= BORDER and v >= BORDER and w >= BORDER:
-                depth = (u * a[2] + v * b[2] + w * c[2] - near) * reach
+        u_start = edge(b, c, float(x0), float(y)) * scale
+        v_start = edge(c, a, float(x0), float(y)) * scale
+        w_start = 1.0 - u_start - v_start
+        # Most samples of a triangle's box lie outside of it: they are skipped, not tested one by one.
+        span = wp.vec2(0.0, float(x1 - x0))
+        span = within(span, u_start, u_inverse)
+        span = within(span, v_start, v_inverse)
+        span = within(span, w_start, w_inverse)
+        if span[0] <= span[1]:
+            depth_start = (u_start * a[2] + v_start * b[2] + w_start * c[2] - near) * reach
+            for step in range(int(wp.ceil(span[0])), int(wp.floor(span[1])) + 1):
+                x = x0 + step
+                depth = depth_start + float(step) * depth_step
                 if depth > 0.0 and depth < 1.0:
                     key = (wp.int64(depth * DEPTH_STEPS) << wp.int64(32)) | wp.int64(t)
                     if key < keys[y, x]:
                         covered = True
                         if material == 3 or material == 8:
+                            u = u_start + float(step) * u_step
+                            v = v_start + float(step) * v_step
+                            w = 1.0 - u - v
                             place = u * rest[i] + v * rest[j] + w * rest[k]
                             cover = u * covers[i] + v * covers[j] + w * covers[k]
                             turn = turn_of(place)
@@ -379,5 +445,3 @@ def rasterise(
                                 covered = dense * (0.4 + long[0]) > 0.35 + 0.5 * cover
                         if covered:
                             wp.atomic_min(keys, y, x, key)
-            u += u_step
-            v += v_step

@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 def combine(coefficients: NDArray[np.float32], basis: NDArray[np.float32]) -> NDArray[np.float32]:
     """(K,) coefficients and (K, N) basis -> (N,) their product; coefficients of zero cost nothing."""
     used = np.flatnonzero(coefficients)
+    if len(used) == len(basis):
+        # The same sums in the same order, without a temporary array for each.
+        dense: NDArray[np.float32] = np.einsum("k,kn->n", coefficients, basis)
+        return dense
     total = np.zeros(basis.shape[1], np.float32)
     for k in used:
         total += coefficients[k] * basis[k]

@@ -135,6 +135,7 @@ def assemble(
             np.int32
         ),
         open_light,
+        len(triangles),
         shadeless,
         len(triangles)
         + sum(count for part, count in zip(ordered, counts, strict=True) if part.casts and not part.lens),

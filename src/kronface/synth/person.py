@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from kronface.synth.accessories import accessories
 from kronface.synth.appearance import Appearance, draw_appearance, paint_face
 from kronface.synth.hair import bare_above, beard, cap, curtain, ear_vertices, hairline, knot, strands
-from kronface.synth.head import SHADELESS, Floats, Head
+from kronface.synth.head import SHADELESS, Floats, Head, part_vertices
 from kronface.synth.identity import Identity, draw_identity, eye_vertices, neutral_positions
 from kronface.synth.kernels import EAR, EYE, MOUTH, SKIN, SOCKET, TEETH, TONGUE
 from kronface.synth.labels import attributes, point_vertices
@@ -98,7 +98,7 @@ class Person:
         """What is painted on the person in a picture."""
         look = self.appearance
         head = self.head
-        left, right = (head.template[np.unique(head.triangles[head.parts == part])].mean(0) for part in (1, 2))
+        left, right = (head.template[part_vertices(head, part)].mean(0) for part in (1, 2))
         garment, hair = styling.garment, styling.hair
         beard_colour = tuple(0.75 * value + 0.002 for value in np.minimum(look.hair, 0.16))
         grown = STUBBLE[look.beard] * (0.3 if styling.shaven and look.beard != "stubble" else 1.0)
@@ -151,7 +151,7 @@ class Person:
         """(5, 3) in space: eye at -x, eye at +x, nose tip, mouth corner at -x, at +x."""
         head = self.head
         numbers = point_vertices(head)
-        right, left = (expressed[np.unique(head.triangles[head.parts == part])].mean(0) for part in (2, 1))
+        right, left = (expressed[part_vertices(head, part)].mean(0) for part in (2, 1))
         corner = numbers["mouth_corner"]
         tip = expressed[numbers["nose_tip"]].mean(0)
         return pose.apply(np.stack([right, left, tip, expressed[corner[1]], expressed[corner[0]]])).astype(np.float32)
@@ -210,7 +210,7 @@ def _opening_actions(head: Head) -> tuple[int, ...]:
 @cache
 def _lip_vertices(head: Head) -> NDArray[np.int64]:
     """Numbers of the vertices of the lips' outside."""
-    skin = np.unique(head.triangles[head.parts == 0])
+    skin = part_vertices(head, 0)
     places = head.template[skin]
     near = (np.abs(places[:, 2] - 0.662) < 0.008) & (np.abs(places[:, 0]) < 0.028) & (places[:, 1] < -0.125)
     out: NDArray[np.int64] = skin[near]

@@ -10,7 +10,7 @@ from kronface.synth.attributes import known_attributes
 from kronface.synth.camera import background, develop, meter
 from kronface.synth.head import Floats, load_head
 from kronface.synth.labels import measured_places
-from kronface.synth.landmarks import face_box, landmarks68
+from kronface.synth.landmarks import face_box, landmarks68, telling_vertices
 from kronface.synth.linear import transform
 from kronface.synth.noise import noisy_labels
 from kronface.synth.person import Person, make_person
@@ -100,7 +100,9 @@ def take_picture(
     landmarks = transform(plane, matrix[:, :2]) + matrix[:, 2]
     finished = develop(seen.linear, scene.flaws, rng, gain=meter(seen.linear, landmarks), scale=scale)
     posed = seen.positions[: len(head.template)]
-    pixels = camera.project(posed)
+    pixels = np.zeros_like(posed)
+    told = telling_vertices(head)
+    pixels[told] = camera.project(posed[told])
     judged = measured_places(head).on(posed) if rendering.label_noise == "appearance" else np.zeros((0, 3))
     return Picture(
         image=finished,

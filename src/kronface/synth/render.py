@@ -52,8 +52,10 @@ class Mesh:
     """(F,) colours by their number in the surface's palette."""
     open_light: Floats
     """(W,) share of the light from all around that arrives at each of the first W vertices; at the others, all."""
+    head: int
+    """Triangles at the start that are the head's: they hide many of the others."""
     shadeless: int
-    """Triangles at the start that cast none after all."""
+    """Triangles at the start that cast no shadows after all."""
     casters: int
     """Triangles up to which shadows are cast."""
     lenses: int
@@ -227,23 +229,39 @@ def render(
             for shape in (samples, (SHADOW_SIDE, SHADOW_SIDE), samples if mesh.lenses else (1, 1))
         )
         reach = (-0.4, 0.4)
+        tiles = wp.empty(tuple(-(-side // kernels.TILE) for side in samples), dtype=wp.int64)
+        none = wp.empty((1, 1), dtype=wp.int64)
+        depths = (view.near, view.far)
         passes = (
-            (points, 0, faces - mesh.lenses, (view.near, view.far), keys),
-            (light_points, mesh.shadeless, (mesh.casters - mesh.shadeless) * (lighting.dark > 0), reach, light_keys),
-            (points, faces - mesh.lenses, mesh.lenses, (view.near, view.far), lens_keys),
+            (points, 0, mesh.head, depths, none, keys),
+            (points, mesh.head, faces - mesh.lenses - mesh.head, depths, tiles, keys),
+            (
+                light_points,
+                mesh.shadeless,
+                (mesh.casters - mesh.shadeless) * (lighting.dark > 0),
+                reach,
+                none,
+                light_keys,
+            ),
+            (points, faces - mesh.lenses, mesh.lenses, depths, none, lens_keys),
         )
-        for where, first, number, (near, far), target in passes:
+        for where, first, number, (near, far), hidden, target in passes:
             if number:
+                if hidden is tiles:
+                    wp.launch(kernels.farthest, tiles.shape, [keys, tiles])
                 shape = target.shape
                 arguments = [where, triangles, materials, covers, rest, texture, growth, first, near, far]
-                wp.launch(kernels.rasterise, number, [*arguments, shape[1], shape[0], target])
+                wp.launch(kernels.rasterise, number, [*arguments, shape[1], shape[0], hidden, target])
         out = wp.empty((height, width), dtype=wp.vec3)
+        # On a processor threads follow each other, and each loads all of the kernel's arguments anew.
+        run = width if device == "cpu" else 1
         wp.launch(
             shading.shade,
-            (height, width),
+            (height, -(-width // run)),
             [
                 keys,
                 lens_keys,
+                run,
                 SUPERSAMPLING,
                 points,
                 positions,

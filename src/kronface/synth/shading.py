@@ -232,6 +232,7 @@ def shade_sample(
 def shade(
     keys: wp.array2d(dtype=wp.int64),
     lens_keys: wp.array2d(dtype=wp.int64),
+    run: int,
     samples: int,
     points: wp.array(dtype=wp.vec3),
     positions: wp.array(dtype=wp.vec3),
@@ -256,72 +257,75 @@ def shade(
     background: wp.array2d(dtype=wp.vec3),
     out: wp.array2d(dtype=wp.vec3),
 ) -> None:
-    """One pixel: the mean of its samples; linear RGB out.
+    """`run` pixels of a row, each the mean of its samples; linear RGB out.
 
     A sample that shows the same surface as the one before it (the same material, at nearly the same depth) is not
     shaded again: inside of a surface a pixel costs one shading, at its outline as many as it has surfaces. `lens` holds
     the share of light of each colour that spectacles let through, and how much of the sky they mirror.
     """
-    y, x = wp.tid()
-    total = wp.vec3(0.0, 0.0, 0.0)
-    colour = wp.vec3(0.0, 0.0, 0.0)
-    shaded = int(-1)
-    shaded_depth = float(-1.0)
+    y, part = wp.tid()
     eye = wp.vec3(0.0, -view.distance, 0.0)
     glass = lens_keys.shape[0] > 1
-    for n in range(samples * samples):
-        sy = y * samples + n // samples
-        sx = x * samples + n % samples
-        key = keys[sy, sx]
-        seen = background[y, x]
-        if key != EMPTY:
-            material = materials[int(key & wp.int64(4294967295))]
-            depth = float(key >> wp.int64(32)) / DEPTH_STEPS * (view.far - view.near)
-            if material != shaded or wp.abs(depth - shaded_depth) > SAME_SURFACE:
-                shaded = material
-                shaded_depth = depth
-                colour = shade_sample(
-                    float(sx),
-                    float(sy),
-                    key,
-                    points,
-                    positions,
-                    normals,
-                    rest,
-                    light_points,
-                    triangles,
-                    materials,
-                    paints,
-                    palette,
-                    covers,
-                    open_light,
-                    texture,
-                    growth,
-                    paint,
-                    light,
-                    light_keys,
-                    light_near,
-                    light_far,
-                    eye,
-                )
-            seen = colour
-        if glass:
-            over = lens_keys[sy, sx]
-            if over < key:
-                t = int(over & wp.int64(4294967295))
-                normal = wp.normalize(normals[triangles[t, 0]] + normals[triangles[t, 1]] + normals[triangles[t, 2]])
-                at = positions[triangles[t, 1]]
-                towards = wp.normalize(eye - at)
-                if wp.dot(normal, towards) < 0.0:
-                    normal = -normal
-                mirrored = 2.0 * wp.dot(normal, towards) * normal - towards
-                glare = light.sky * wp.max(mirrored[2] + 0.15, 0.0)
-                for number in range(light.directions.shape[0]):
-                    flash = wp.pow(wp.max(wp.dot(mirrored, light.directions[number]), 0.0), 24.0)
-                    glare += light.colours[number] * flash
-                seen = wp.cw_mul(seen, wp.vec3(lens[0], lens[1], lens[2])) + glare * lens[3]
-        total += seen
-    out[y, x] = total / float(samples * samples)
+    for x in range(part * run, wp.min(part * run + run, out.shape[1])):
+        total = wp.vec3(0.0, 0.0, 0.0)
+        colour = wp.vec3(0.0, 0.0, 0.0)
+        shaded = int(-1)
+        shaded_depth = float(-1.0)
+        for n in range(samples * samples):
+            sy = y * samples + n // samples
+            sx = x * samples + n % samples
+            key = keys[sy, sx]
+            seen = background[y, x]
+            if key != EMPTY:
+                material = materials[int(key & wp.int64(4294967295))]
+                depth = float(key >> wp.int64(32)) / DEPTH_STEPS * (view.far - view.near)
+                if material != shaded or wp.abs(depth - shaded_depth) > SAME_SURFACE:
+                    shaded = material
+                    shaded_depth = depth
+                    colour = shade_sample(
+                        float(sx),
+                        float(sy),
+                        key,
+                        points,
+                        positions,
+                        normals,
+                        rest,
+                        light_points,
+                        triangles,
+                        materials,
+                        paints,
+                        palette,
+                        covers,
+                        open_light,
+                        texture,
+                        growth,
+                        paint,
+                        light,
+                        light_keys,
+                        light_near,
+                        light_far,
+                        eye,
+                    )
+                seen = colour
+            if glass:
+                over = lens_keys[sy, sx]
+                if over < key:
+                    t = int(over & wp.int64(4294967295))
+                    normal = wp.normalize(
+                        normals[triangles[t, 0]] + normals[triangles[t, 1]] + normals[triangles[t, 2]]
+                    )
+                    at = positions[triangles[t, 1]]
+                    towards = wp.normalize(eye - at)
+                    if wp.dot(normal, towards) < 0.0:
+                        normal = -normal
+                    mirrored = 2.0 * wp.dot(normal, towards) * normal - towards
+                    glare = light.sky * wp.max(mirrored[2] + 0.15, 0.0)
+                    for number in range(light.directions.shape[0]):
+                        flash = wp.pow(wp.max(wp.dot(mirrored, light.directions[number]), 0.0), 24.0)
+                        glare += light.colours[number] * flash
+                    seen = wp.cw_mul(seen, wp.vec3(lens[0], lens[1], lens[2])) + glare * lens[3]
+            total += seen
+        out[y, x] = total / float(samples * samples)
 
 
 @wp.kernel

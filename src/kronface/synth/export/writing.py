@@ -24,7 +24,7 @@ NOTES = ".rendering"
 MASKS = "masks"
 README = "README.txt"
 
-RENDERING = 9
+RENDERING = 10
 """Raised when the same seed gives other pictures or labels: old pictures and new ones never mix in one folder."""
 
 STAGE = "rendering people"
