@@ -15,7 +15,8 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
 from kronface.cli import data, demo, identify, report, synth, train
-from kronface.cli.evaluate import folder
+from kronface.cli.evaluate import bin as bin_packs
+from kronface.cli.evaluate import folder, ijb, lfw
 from kronface.cli.progress import drawn_progress
 from kronface.errors import ConfigError, KronfaceError
 
@@ -28,7 +29,14 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
         "data": MappingProxyType({"check": data.check}),
         "train": train.train,
-        "evaluate": MappingProxyType({"folder": folder.folder}),
+        "evaluate": MappingProxyType(
+            {
+                "folder": folder.folder,
+                "lfw": lfw.lfw,
+                "bin": bin_packs.pack,
+                "ijb": ijb.ijb,
+            }
+        ),
         "report": report.report,
         "identify": identify.identify,
     }

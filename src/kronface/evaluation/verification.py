@@ -103,10 +103,10 @@ def check_pairs(scores: ArrayLike, same: ArrayLike) -> tuple[NDArray[np.floating
 def tar_at(curve: Roc, far: float, *, rule: Rule = "strict") -> tuple[float, float] | None:
     """(TAR, threshold) at a FAR; None where the impostor pairs cannot support the rate.
 
-    The strict rule takes the largest TAR whose FAR does not exceed the wanted one: what is promised is kept. InsightFace
-    takes the nearest point instead (`eval_ijbc.py`; so it may promise 1e-6 and keep 1.4e-6): of scikit-learn's default
-    curve, which leaves out points midway between two others, the one whose FAR is nearest, the higher FAR if two are,
-    the largest TAR at that FAR.
+    The strict rule takes the largest TAR whose FAR does not exceed the wanted one: what is promised is kept.
+    InsightFace takes the nearest point instead (`eval_ijbc.py`; so it may promise 1e-6 and keep 1.4e-6): of
+    scikit-learn's default curve, which leaves out points midway between two others, the one whose FAR is nearest, the
+    higher FAR if two are, the largest TAR at that FAR.
 
     Raises:
         ConfigError: an unknown rule, or a rate outside of (0, 1).
@@ -403,7 +403,8 @@ def _sklearn_points(curve: Roc) -> NDArray[np.int64]:
     if len(false) <= 2:
         return np.arange(len(false) + 1)
     bent = (np.diff(false, 2) != 0) | (np.diff(hits, 2) != 0)
-    return np.r_[0, np.flatnonzero(np.r_[True, bent, True]) + 1]
+    kept: NDArray[np.int64] = np.r_[0, np.flatnonzero(np.r_[True, bent, True]) + 1]
+    return kept
 
 
 def _folds(folds: ArrayLike | None, pairs: int) -> NDArray[np.generic]:
@@ -443,9 +444,7 @@ def _accepted_below(
     return np.searchsorted(ours, grid, "left"), np.searchsorted(theirs, grid, "left")
 
 
-def _cells(
-    values: NDArray[np.floating], genuine: NDArray[np.bool_], curve: Roc
-) -> tuple[int, NDArray[np.int64]]:
+def _cells(values: NDArray[np.floating], genuine: NDArray[np.bool_], curve: Roc) -> tuple[int, NDArray[np.int64]]:
     """Number of cuts, and (N,) the cell of each pair: 2 · (first cut that accepts it) + (is it genuine).
 
     The last cut is one below all scores: it stands for the pairs without a face, which count but are never accepted.

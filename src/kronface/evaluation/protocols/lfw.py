@@ -1,8 +1,8 @@
 """Labeled Faces in the Wild: lists of pairs, view 2 (ten folds) and view 1 (for development).
 
 Format (http://vis-www.cs.umass.edu/lfw/README.txt): view 2 begins with `FOLDS<tab>N`, view 1 with `N`; then, for each
-fold, N lines `Name<tab>n1<tab>n2` of one person's two images, and N lines `Name1<tab>n1<tab>Name2<tab>n2` of two people.
-Image n of a person lies in `Name/Name_%04d.jpg`. The official lists are known by their MD5.
+fold, N lines `Name<tab>n1<tab>n2` of one person's two images, and N lines `Name1<tab>n1<tab>Name2<tab>n2` of two
+people. Image n of a person lies in `Name/Name_%04d.jpg`. The official lists are known by their MD5.
 """
 
 import hashlib

@@ -22,15 +22,22 @@ from kronface.errors import DataError
 PAIRS = {"lfw": 6000, "cfp_ff": 7000, "cfp_fp": 7000, "agedb_30": 6000, "calfw": 6000, "cplfw": 6000}
 """Pairs in the packs that InsightFace hands out, by the file's name; half of them are genuine."""
 
-MAX_BYTES = 4 << 30
+MAX_BYTES = 1 << 30
 """Larger files are refused: the known packs are below 200 MB."""
 
-OPERATIONS = frozenset(
-    "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG1 "
-    "TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_TUPLE LIST EMPTY_LIST APPEND APPENDS "
-    "BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BINUNICODE SHORT_BINUNICODE BINUNICODE8 "
-    "PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET GLOBAL STACK_GLOBAL REDUCE BUILD".split()
-)
+MAX_OPERATIONS = 10_000_000
+"""A pack needs below twenty for a picture; each of a byte can make an object of some fifty."""
+
+MOST_GAP = 10_000
+"""Numbers of the memo that may be passed over: pickles that were tidied leave some out."""
+
+NAMES_OF_OPERATIONS = """
+    PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG1
+    TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_TUPLE LIST EMPTY_LIST APPEND APPENDS
+    BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 BINUNICODE SHORT_BINUNICODE BINUNICODE8
+    PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET GLOBAL STACK_GLOBAL REDUCE BUILD
+"""
+OPERATIONS = frozenset(NAMES_OF_OPERATIONS.split())
 """What protocols 1 to 5 need for tuples, lists, texts, bytes, numbers, and numpy's arrays and numbers."""
 
 DAMAGE = (
@@ -103,7 +110,7 @@ def _inspect(content: bytes, where: str) -> None:
     What stays out matters: numbers of memo entries far beyond those that there are make the unpickler allocate a table
     of that size; dictionaries and sets hash what they hold; the rest calls what is not needed.
     """
-    stored = 0
+    stored = count = 0
     if not content:
         raise DataError(f"{where} is empty: copy the pack again")
     try:
@@ -113,8 +120,11 @@ def _inspect(content: bytes, where: str) -> None:
                     f"{where} is no pack: it holds the pickle operation {operation.name} at byte {place}, "
                     "which no list of pictures needs"
                 )
+            count += 1
+            if count > MAX_OPERATIONS:
+                raise DataError(f"{where} is no pack: it holds more than {MAX_OPERATIONS} operations")
             if operation.name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
-                if argument is not None and not 0 <= argument <= stored:
+                if argument is not None and not 0 <= argument <= stored + MOST_GAP:
                     raise DataError(f"{where} is no pack: it stores entry {argument} after {stored} others")
                 stored += 1
     except DAMAGE as error:
@@ -146,6 +156,18 @@ class _Reconstruct(_Name):
 
     def __call__(self, *arguments: object) -> "_Array":  # noqa: ARG002 - what counts comes with the state
         return _Array()
+
+
+class _FromBuffer(_Name):
+    """Stands for numpy's _frombuffer, by which protocol 5 makes arrays."""
+
+    __slots__ = ()
+
+    def __call__(self, data: object, kind: object, shape: object, order: object) -> "_Array":
+        array = _Array()
+        data = bytes(data) if type(data) is bytearray else data
+        array.state = (1, shape, kind, order not in ("C", b"C"), data)
+        return array
 
 
 class _Scalar(_Name):
@@ -210,12 +232,14 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, content: bytes, where: str) -> None:
         super().__init__(io.BytesIO(content), encoding="bytes")
         self._where = where
-        reconstruct, scalar = _Reconstruct(), _Scalar()
+        reconstruct, scalar, from_buffer = _Reconstruct(), _Scalar(), _FromBuffer()
         self._names: dict[tuple[str, str], object] = {
             ("numpy.core.multiarray", "_reconstruct"): reconstruct,
             ("numpy._core.multiarray", "_reconstruct"): reconstruct,
             ("numpy.core.multiarray", "scalar"): scalar,
             ("numpy._core.multiarray", "scalar"): scalar,
+            ("numpy.core.numeric", "_frombuffer"): from_buffer,
+            ("numpy._core.numeric", "_frombuffer"): from_buffer,
             ("numpy", "ndarray"): _Name(),
             ("numpy", "dtype"): _Kind(),
             ("_codecs", "encode"): _Encode(len(content)),
