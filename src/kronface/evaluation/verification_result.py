@@ -123,7 +123,7 @@ def describe(result: Mapping[str, Any]) -> list[str]:
     lines.append(f"EER {'not reached' if figures['eer'] is None else _text(figures['eer'])}")
     lines.append(
         f"{counts['genuine']} genuine and {counts['impostors']} impostor pairs; 95 % intervals over {unit}; with a "
-        f"missing face: {counts['genuine_rejected']} genuine (counted as misses), {counts['impostors_rejected']} impostor"
+        f"missing face: {counts['genuine_rejected']} genuine (misses), {counts['impostors_rejected']} impostor"
     )
     return lines
 

@@ -101,7 +101,9 @@ def ijb(
         seed=seed,
         progress=progress,
     )
-    notes, more, lines = [], {}, []
+    notes: list[str] = []
+    more: dict[str, Any] = {}
+    lines: list[str] = []
     if identification and lists:
         more["identification"], lines = _identify(templates, lists, protocol.GALLERIES[target])
     elif identification:

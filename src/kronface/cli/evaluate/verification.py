@@ -26,8 +26,10 @@ def check_source(*, pictures: Path | None, option: str, checkpoint: Path | None,
 
 
 def check_official(*, wanted: bool, is_official: bool, message: str) -> None:
-    """Raises:
-    DataError: the official lists are wanted and these are others; `message` says how they differ.
+    """Whether the lists are those that are wanted.
+
+    Raises:
+        DataError: the official ones are, and these are others; `message` says how they differ.
     """
     if wanted and not is_official:
         raise DataError(f"{message}: bring the official ones, or leave --official out")
