@@ -325,7 +325,8 @@ def identify(templates: Templates, gallery: Subjects, probes: Subjects) -> Galle
     """Searches every probe template among the templates of a gallery set.
 
     A person with the mate's score stands before it. A probe without a face is a miss if mated, and raises no alarm if
-    not. A threshold is the highest score that at most FPIR of the non-mated searches exceed; a hit must exceed it.
+    not. A threshold is the lowest of the strangers' best scores that no more than FPIR of them exceed; a hit must
+    exceed it too.
 
     Raises:
         DataError: a template has no images, or no probe is mated; a person is enrolled twice.
