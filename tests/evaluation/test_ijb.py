@@ -157,7 +157,7 @@ def test_pooling_by_hand() -> None:
 
 
 def test_pairs_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ijb, "BLOCK", 5)
+    monkeypatch.setattr(ijb, "PAIRS", 5)
     features, media = made_up(60, 12, length=6, seed=0)
     features[media.template == 7] = np.nan
     templates = pool(features, media)

@@ -20,6 +20,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from kronface.errors import ConfigError, DataError
+from kronface.evaluation import search
 from kronface.evaluation.verification import EXPECTED
 from kronface.files import Progress, no_progress
 
@@ -37,7 +38,10 @@ COUNTS: Mapping[str, Mapping[str, int]] = MappingProxyType(
 """Of the official lists; no checksums of theirs are known."""
 
 BLOCK = 1 << 14
-"""Rows or pairs that are worked on at once."""
+"""Images that are pooled at once; a template that has more is not cut."""
+
+PAIRS = 1 << 20
+"""Pairs that are scored at once."""
 
 RANKS = (1, 5, 10)
 
@@ -290,18 +294,22 @@ def pool(
     return Templates(template[starts], pooled, absent)
 
 
-def score_pairs(templates: Templates, pairs: TemplatePairs, *, progress: Progress = no_progress) -> NDArray[np.float32]:
+def score_pairs(
+    templates: Templates, pairs: TemplatePairs, *, progress: Progress = no_progress
+) -> NDArray[np.float64]:
     """(M,) products of the two templates of each pair; NaN where one shows no face.
 
     Raises:
         DataError: a pair names a template without images.
     """
     first, second = templates.rows(pairs.first), templates.rows(pairs.second)
-    scores = np.empty(len(pairs), np.float32)
-    for start in range(0, len(pairs), BLOCK):
-        part = slice(start, start + BLOCK)
-        scores[part] = np.einsum("ij,ij->i", templates.vectors[first[part]], templates.vectors[second[part]])
-        progress("scoring pairs", min(start + BLOCK, len(pairs)), len(pairs))
+    rows = search.Rows.of(templates.vectors, what="templates")
+    scores = np.empty(len(pairs), np.float64)
+    for start in range(0, len(pairs), PAIRS):
+        part = slice(start, start + PAIRS)
+        scores[part] = search.score_pairs(rows, rows, first[part], second[part])
+        scores[part][~(rows.found[first[part]] & rows.found[second[part]])] = np.nan
+        progress("scoring pairs", min(start + PAIRS, len(pairs)), len(pairs))
     return scores
 
 
