@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -256,14 +257,15 @@ def test_pairs_are_drawn_with_replacement() -> None:
     np.testing.assert_allclose(drawn.var(1), [1000 * 0.3 * 0.7, 1000 * 0.1 * 0.9], rtol=0.08)
 
 
+@pytest.mark.parametrize("rule", ["strict", "nearest"])
 @pytest.mark.parametrize("decimals", [2, 9])
-def test_intervals_by_resampling_people_in_plain_loops(decimals: int) -> None:
+def test_intervals_by_resampling_people_in_plain_loops(decimals: int, rule: Literal["strict", "nearest"]) -> None:
     scores, same = made_up(300, 3, decimals=decimals)
     rng = np.random.default_rng(3)
     first = rng.integers(0, 12, 300)
     second = np.where(same, first, (first + 1 + rng.integers(0, 11, 300)) % 12)
     scores[5] = np.nan
-    found = verify(scores, same, people=People.of(first, second), rates=(0.1,), resamples=40, seed=2)
+    found = verify(scores, same, people=People.of(first, second), rates=(0.1,), rule=rule, resamples=40, seed=2)
     counts = resample_counts(12, resamples=40, seed=2)
     rates, errors = [], []
     for drawn in counts:
@@ -273,9 +275,11 @@ def test_intervals_by_resampling_people_in_plain_loops(decimals: int) -> None:
                 repeated_scores.append(score)
                 repeated_same.append(genuine)
         curve = roc(repeated_scores, repeated_same)
-        read = tar_at(curve, 0.1)
-        assert read is not None
-        rates.append(read[0])
+        far, tar = curve.far.tolist(), curve.tar.tolist()
+        if rule == "strict":
+            rates.append(max(tar[k] for k in range(len(far)) if far[k] <= 0.1))
+        else:
+            rates.append(max((-abs(far[k] - 0.1), far[k], tar[k]) for k in range(len(far)))[2])
         errors.append(equal_error_rate(curve))
     assert found.tar[0.1] is not None
     assert found.eer is not None

@@ -303,8 +303,8 @@ def verify(
     """All figures of a list of pairs, with 95 % intervals.
 
     Intervals are over people where `people` are known, else over pairs (`pair_bootstrap.cell_weights`). Every resample
-    has its own ROC, read by the strict rule up to `MOST_CUTS` thresholds; accuracy keeps the thresholds that the folds
-    chose. The nearest rule has no intervals of its own: it lends its values to those.
+    has its own ROC of up to `MOST_CUTS` thresholds, read by the same rule (the nearest one then knows all points, not
+    scikit-learn's alone); accuracy keeps the thresholds that the folds chose.
 
     Args:
         scores: (N,) higher is more alike; NaN where a face was not found.
@@ -337,7 +337,7 @@ def verify(
     if resamples:
         cuts, cells = _cells(values, genuine, curve)
         weights = cell_weights(cells, 2 * cuts, people, resamples=resamples, seed=seed, progress=progress)
-        tar_samples, error_samples = _curve_samples(weights.reshape(cuts, 2, resamples), rates)
+        tar_samples, error_samples = _curve_samples(weights.reshape(cuts, 2, resamples), rates, rule)
         if by_fold is not None:
             number = np.unique(_folds(folds, len(values)), return_inverse=True)[1]
             cells = 2 * number + by_fold.correct
@@ -466,9 +466,9 @@ def _cells(values: NDArray[np.floating], genuine: NDArray[np.bool_], curve: Roc)
 
 
 def _curve_samples(
-    weights: NDArray[np.float64], rates: Sequence[float]
+    weights: NDArray[np.float64], rates: Sequence[float], rule: Rule
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """TAR (R, rates) by the strict rule and EER (R,) of each resample, from (cuts, 2, R) weights of either class."""
+    """TAR (R, rates) and EER (R,) of each resample, from (cuts, 2, R) weights of either class."""
     false, hits = np.cumsum(weights[:, 0], axis=0), np.cumsum(weights[:, 1], axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         far = np.vstack([np.zeros(false.shape[1]), false[:-1] / false[-1]])
@@ -476,7 +476,13 @@ def _curve_samples(
     empty = (false[-1] <= 0) | (hits[-1] <= 0)
     far[:, empty], tar[:, empty] = 0, np.nan
     columns = np.arange(far.shape[1])
-    found = [tar[np.maximum((far <= rate * (1 + 1e-12)).sum(0) - 1, 0), columns] for rate in rates]
+    found = []
+    for rate in rates:
+        if rule == "strict":
+            at = np.maximum((far <= rate * (1 + 1e-12)).sum(0) - 1, 0)
+        else:
+            at = len(far) - 1 - np.abs(far[::-1] - rate).argmin(0)  # the last of the nearest
+        found.append(tar[at, columns])
     errors = np.array([np.nan if value is None else value for value in _crossing(far, 1 - tar)])
     return np.stack(found, 1) if found else np.empty((far.shape[1], 0)), errors
 

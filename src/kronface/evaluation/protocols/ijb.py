@@ -294,9 +294,7 @@ def pool(
     return Templates(template[starts], pooled, absent)
 
 
-def score_pairs(
-    templates: Templates, pairs: TemplatePairs, *, progress: Progress = no_progress
-) -> NDArray[np.float64]:
+def score_pairs(templates: Templates, pairs: TemplatePairs, *, progress: Progress = no_progress) -> NDArray[np.float64]:
     """(M,) products of the two templates of each pair; NaN where one shows no face.
 
     Raises:
