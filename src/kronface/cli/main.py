@@ -15,7 +15,8 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
 from kronface.cli import data, demo, identify, report, synth, train
-from kronface.cli.evaluate import arrays, folder
+from kronface.cli.evaluate import arrays, folder, ijb, lfw
+from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
 from kronface.errors import ConfigError, KronfaceError
 
@@ -32,6 +33,9 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
             {
                 "folder": folder.folder,
                 "arrays": arrays.arrays,
+                "lfw": lfw.lfw,
+                "bin": bin_packs.pack,
+                "ijb": ijb.ijb,
             }
         ),
         "report": report.report,
