@@ -38,6 +38,13 @@ bench-synth bench-ingredients: .venv/.judges
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev,judges]'
 	touch $@
 
+# An exact search is measured beside another project's.
+bench-evaluation: .venv/.peers
+
+.venv/.peers: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev,peers]'
+	touch $@
+
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
 
@@ -45,7 +52,7 @@ docs: $(STAMP)
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet torch==2.13.0
-	build/lock/bin/python -m pip install --quiet '.[synth,dev,judges]'
+	build/lock/bin/python -m pip install --quiet '.[synth,dev,judges,peers]'
 	build/lock/bin/python -m pip freeze --exclude kronface | sed 's/+cpu$$//' | grep -v ' @ ' > requirements.lock
 
 # The wheel as a user gets it: built from the tree, installed alone with the lock as constraint, run outside of the tree.

@@ -13,6 +13,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +61,12 @@ def main() -> None:
             warm_up(probes, distractors)
             times: dict[str, list[float]] = {"product": [], "search": [], "faiss": []}
             for _ in range(given.repeats):
-                times["product"].append(timed(lambda p=probes, d=distractors: product(p, d)))
+                times["product"].append(timed(partial(product, probes, distractors)))
                 held = Memory()
                 with held:
-                    times["search"].append(timed(lambda f=features, d=pool: identify_arrays(f, None, d)))
+                    times["search"].append(timed(partial(identify_arrays, features, None, pool)))
                 extra.append(held.extra_gib)
-                times["faiss"].append(timed(lambda p=probes, i=index: i.search(p, 1)))
+                times["faiss"].append(timed(partial(index.search, probes, 1)))
             middle = {name: statistics.median(values) for name, values in times.items()}
             ratios[f"{kind}_over_product"].append(middle["search"] / middle["product"])
             ratios["over_faiss_k1"].append(middle["search"] / middle["faiss"])

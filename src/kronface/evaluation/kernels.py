@@ -131,16 +131,17 @@ def fill_tables(starts: Array, levels: Array, error: float, base: Array, width: 
         error: what a score of the product may be off by.
         base: (B,) float32, the lower end of each row's range; filled in.
         width: (B,) float32, parts per unit of score; filled in.
-        tables: (B, parts + 2) of integers; filled in: c where surely c thresholds lie below such a score; one more than there
-            are where that is unsure.
+        tables: (B, parts + 2) of integers; filled in: c where surely c thresholds lie below such a score; one
+            more than there are where that is unsure.
     """
     parts = tables.shape[1] - 2
     for i in range(len(starts) - 1):
         first, last = starts[i], starts[i + 1]
         if first == last:
             continue
-        base[i] = np.float32(levels[first] - 2 * error)
-        width[i] = np.float32(parts / max(levels[last - 1] - levels[first] + 4 * error, 1e-30))
+        # One part on each side lies outside of the range, so that the first and the last column are always sure.
+        width[i] = np.float32((parts - 2) / max(levels[last - 1] - levels[first] + 4 * error, 1e-30))
+        base[i] = np.float32(levels[first] - 2 * error - 1 / np.float64(width[i]))
         k = first
         for part in range(parts + 2):
             # Ends of this part; a hundredth more on each side covers the rounding of a score's place.

@@ -42,7 +42,7 @@ def run_demo(
     identities: int = 540,
     held_out: int = 100,
     validation: int = 50,
-    images: int = 6,
+    images: int = 5,
     epochs: int = 8,
     seed: int = 1,
     workers: int = 2,

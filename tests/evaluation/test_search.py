@@ -1,0 +1,130 @@
+"""Streamed searches against plain loops written from the rules, on random, tied and collapsed features."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kronface.errors import ConfigError, DataError
+from kronface.evaluation import search as module
+from kronface.evaluation.features import Features
+from kronface.evaluation.protocols.arrays import identify_arrays
+from kronface.evaluation.search import Metric, Rows, distances, score_pairs, search
+
+SIZE = 24
+
+
+def features(kind: str, rows: int, dtype: type, rng: np.random.Generator) -> np.ndarray:
+    if kind == "random":
+        return rng.normal(size=(rows, SIZE)).astype(dtype)
+    if kind == "tied":
+        return rng.integers(-1, 2, size=(rows, SIZE)).astype(dtype)
+    return np.full((rows, SIZE), 0.3, dtype)
+
+
+def similarity(x: np.ndarray, y: np.ndarray, metric: str) -> float:
+    product = math.fsum(float(a) * float(b) for a, b in zip(x, y, strict=True))
+    square = math.fsum(float(b) ** 2 for b in y)
+    if metric == "euclidean":
+        return product - square / 2
+    length = math.sqrt(math.fsum(float(a) ** 2 for a in x)) * math.sqrt(square)
+    return product / length if length else 0.0
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["random", "tied", "collapsed"])
+def test_counts_equal_plain_loops(kind: str, dtype: type, metric: Metric) -> None:
+    rng = np.random.default_rng(0)
+    x, y, mates = (features(kind, rows, dtype, rng) for rows in (9, 300, 40))
+    y[rng.random(300) < 0.1] = np.nan
+    y[7] = 0
+    probe, mate = rng.integers(0, 9, 300), rng.integers(0, 40, 300)  # enough thresholds for tables
+    ours, theirs = rng.integers(0, 6, 9), rng.integers(-1, 6, 300)
+    lists = [np.arange(300), rng.choice(300, 50, replace=False)]
+    probes, gallery = Rows.of(x), Rows.of(y)
+    scores = score_pairs(probes, Rows.of(mates), probe, mate, metric=metric)
+    found = search(
+        probes,
+        gallery,
+        probe=probe,
+        scores=scores,
+        probe_people=ours,
+        gallery_people=theirs,
+        lists=lists,
+        best=True,
+        high=20,
+        metric=metric,
+        threads=2,
+    )
+    table = np.full((9, 300), np.nan)
+    for i in range(9):
+        for j in range(300):
+            if not np.isnan(y[j]).any() and ours[i] != theirs[j]:
+                table[i, j] = similarity(x[i], y[j], metric)
+    for number, rows in enumerate(lists):
+        part = table[probe][:, rows] - scores[:, None]
+        np.testing.assert_array_equal(found.above[number], (part > 1e-12).sum(1))
+        np.testing.assert_array_equal(found.tied[number], (np.abs(part) <= 1e-12).sum(1))
+    np.testing.assert_allclose(found.best, np.nanmax(table, 1), atol=1e-12)
+    for i, row in enumerate(found.best_row):
+        assert row == np.flatnonzero(table[i] >= np.nanmax(table[i]) - 1e-12)[0]
+    last = table[:, lists[-1]]
+    assert found.compared == np.isfinite(last).sum()
+    np.testing.assert_allclose(found.high, -np.sort(-last[np.isfinite(last)])[:20], atol=1e-4)
+
+
+def test_blocks_tiles_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    people = np.arange(90) % 3
+    x = (rng.normal(size=(3, 40))[people] + rng.normal(size=(90, 40))).astype(np.float32)
+    y = rng.normal(size=(5000, 40)).astype(np.float32)
+    probe, mate = np.nonzero((people[:, None] == people) & ~np.eye(90, dtype=bool))
+    scores = score_pairs(Rows.of(x), Rows.of(x), probe, mate)
+    whole = search(Rows.of(x), Rows.of(y), probe=probe, scores=scores, best=True, threads=1)
+    monkeypatch.setattr(module, "PROBES", 17)
+    monkeypatch.setattr(module, "COPY_BYTES", 1)
+    for threads in (1, 3):
+        parts = search(Rows.of(x), Rows.of(y), probe=probe, scores=scores, best=True, threads=threads)
+        np.testing.assert_array_equal(parts.above, whole.above)
+        np.testing.assert_array_equal(parts.best_row, whole.best_row)
+    table = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(float) @ (
+        y / np.linalg.norm(y, axis=1, keepdims=True)
+    ).astype(float).T
+    assert np.abs((table[probe] > scores[:, None]).sum(1) - whole.above[0]).max() <= 1
+
+
+def test_euclidean_scores_are_distances() -> None:
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(4, 8)), 3 * rng.normal(size=(5, 8))
+    i, j = np.repeat(np.arange(4), 5), np.tile(np.arange(5), 4)
+    found = distances(Rows.of(x), i, score_pairs(Rows.of(x), Rows.of(y), i, j, metric="euclidean"))
+    np.testing.assert_allclose(found, np.linalg.norm(x[i] - y[j], axis=1), atol=1e-9)
+
+
+def test_what_cannot_be_searched_is_refused() -> None:
+    with pytest.raises(DataError, match="no table"):
+        Rows.of(np.ones(3))
+    with pytest.raises(DataError, match="row 1 holds an infinite"):
+        Rows.of([[1.0, 0.0], [np.inf, 0.0]])
+    with pytest.raises(DataError, match="length 2 cannot be compared"):
+        search(Rows.of(np.eye(2)), Rows.of(np.eye(3)))
+    with pytest.raises(ConfigError, match="threads"):
+        search(Rows.of(np.eye(2)), Rows.of(np.eye(2)), threads=0)
+
+
+@pytest.mark.parametrize("mates", ["template", "each"])
+def test_arrays_by_hand(mates: str) -> None:
+    def unit(*degrees: float) -> np.ndarray:
+        angles = np.radians(degrees)
+        return np.stack([np.cos(angles), np.sin(angles)], 1)
+
+    probes = Features(unit(0, 50, 90), "probes", np.array(["a", "b", "stranger"]))
+    gallery = Features(unit(10, 60), "gallery", np.array(["a", "b"]))
+    pool = Features(unit(5, 58, 180), "pool")
+    found = identify_arrays(probes, gallery, pool, mates=mates)  # type: ignore[arg-type]
+    # a's mate is 10 degrees away, one distractor 5; b's is 10 away, one distractor 8.
+    assert found.fixed.higher.tolist() == [0, 0]
+    assert found.distractors.higher.tolist() == [1, 1]
+    assert found.trials.before().tolist() == [1, 1]
+    assert found.stranger_score.tolist() == pytest.approx([np.cos(np.radians(30))])
