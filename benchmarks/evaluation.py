@@ -23,7 +23,7 @@ from kronface.evaluation.features import Features
 from kronface.evaluation.protocols.arrays import identify_arrays
 from kronface.evaluation.search import warm_up
 from kronface.files import write_json
-from kronface.hardware import processor_name
+from kronface.hardware import available_processors, processor_name
 
 PROBES, PEOPLE, SEED, REPEATS = 3530, 80, 20_261_127, 3
 SHAPES = ((1_000_000, 512), (25_000, 4096))
@@ -39,11 +39,9 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the distractors, for a quick look")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
-    import os
-
     import faiss
 
-    threads = len(os.sched_getaffinity(0))
+    threads = available_processors()
     faiss.omp_set_num_threads(threads)
     figures: dict[str, object] = {"processor": processor_name(), "threads": threads, "probes": PROBES}
     ratios: dict[str, list[float]] = {"separable_over_product": [], "random_over_product": [], "over_faiss_k1": []}
@@ -121,14 +119,16 @@ def timed(work: Callable[[], object]) -> float:
 class Memory:
     """Watches what the process holds while a block runs."""
 
-    def __enter__(self) -> "Memory":  # noqa: D105
+    def __enter__(self) -> "Memory":
+        """Begins to watch."""
         self._done = threading.Event()
         self._before = self._peak = resident()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:  # noqa: D105
+    def __exit__(self, *_: object) -> None:
+        """Ends."""
         self._done.set()
         self._thread.join()
 

@@ -27,6 +27,15 @@ def processor_name() -> str:
     return f"{name} ({os.cpu_count()} cores, {', '.join(features)})"
 
 
+def available_processors() -> int:
+    """Processors that this process may use."""
+    import os
+
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def resolve_device(device: str) -> "torch.device":
     """'auto' (a CUDA device where there is one), 'cpu', 'cuda' or 'cuda:N' -> the device.
 

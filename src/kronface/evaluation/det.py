@@ -14,12 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation.bootstrap import interval, resample_counts
+from kronface.evaluation.rates import EXPECTED_ERRORS, is_supported
 
 FPIRS = (0.001, 0.003, 0.01, 0.03, 0.1)
 """At which TPIR is given."""
-
-EXPECTED_ERRORS = 10
-"""A rate is not given where fewer errors than this are to be expected in so many trials."""
 
 BATCH = 64
 """Resamples that are worked on at once."""
@@ -103,25 +101,17 @@ def det(
         raise DataError(f"{scores.size} mated searches and {strange.size} for strangers: both kinds are needed")
     if np.isnan(strange).any():
         raise DataError("a score of a stranger is not a number: a search that found no face has -inf")
-    reach = np.sort(np.where((ranks <= rank) & ~np.isnan(scores), scores, -np.inf))
-    supported = [value for value in fpirs if value * (searches or strange.size) >= EXPECTED_ERRORS]
-    falling = -np.sort(-strange)
-    limits = [_limit(falling, value) for value in supported]
-    low, high = _intervals(
-        np.where((ranks <= rank) & ~np.isnan(scores), scores, -np.inf),
-        owners,
-        strange,
-        outsiders,
-        supported,
-        resamples,
-        seed,
-    )
+    reaching = np.where((ranks <= rank) & ~np.isnan(scores), scores, -np.inf)
+    rising, falling = np.sort(reaching), -np.sort(-strange)
+    supported = [value for value in fpirs if is_supported(value, searches or strange.size)]
+    limits = [limit_at(falling, value) for value in supported]
+    low, high = _intervals(reaching, owners, strange, outsiders, supported, resamples, seed)
     points = tuple(
         Point(
             value,
             limit,
             float((strange >= limit).mean()),
-            float(_share(reach, limit)),
+            _share(rising, limit),
             float(low[column]),
             float(high[column]),
         )
@@ -129,20 +119,20 @@ def det(
     )
     floor = EXPECTED_ERRORS / (searches or strange.size)
     rates = np.unique(np.append(np.geomspace(min(floor, 1.0), 1.0, 200), supported))
-    thresholds = np.array([_limit(falling, value) for value in rates])
+    thresholds = np.array([limit_at(falling, value) for value in rates])
     return Det(
         points,
         tuple(value for value in fpirs if value not in supported),
         np.array([(strange >= limit).mean() for limit in thresholds]),
-        1 - np.array([_share(reach, limit) for limit in thresholds]),
+        1 - np.array([_share(rising, limit) for limit in thresholds]),
         thresholds,
         scores.size,
         strange.size,
     )
 
 
-def _limit(falling: NDArray[np.float64], rate: float) -> float:
-    """The lowest threshold that at most `rate` of the scores (falling) reach."""
+def limit_at(falling: NDArray[np.floating], rate: float) -> float:
+    """The lowest threshold that at most `rate` of the scores (M,), from the highest down, reach."""
     allowed = int(np.floor(rate * falling.size + 1e-9))
     return -np.inf if allowed >= falling.size else float(np.nextafter(falling[allowed], np.inf))
 

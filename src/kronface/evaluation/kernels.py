@@ -53,6 +53,12 @@ def dot(x: Array, y: Array) -> float:
 
 
 @compiled()
+def _score(x: Array, x_scale: float, y: Array, y_scale: Array, y_shift: Array, j: int) -> float:
+    """The float64 score of one row x (D,) and column j."""
+    return float(dot(x, y[j]) * x_scale * y_scale[j] - y_shift[j])
+
+
+@compiled()
 def measure_rows(rows: Array, lengths: Array) -> int:
     """Fills `lengths` (N,) with the rows' Euclidean lengths, NaN where a row holds a NaN.
 
@@ -83,7 +89,7 @@ def pair_scores(
     """Fills `out` (L,) with the float64 scores of the pairs (x[i], y[j])."""
     for pair in range(len(i)):
         a, b = i[pair], j[pair]
-        out[pair] = dot(x[a], y[b]) * x_scale[a] * y_scale[b] - y_shift[b]
+        out[pair] = _score(x[a], x_scale[a], y, y_scale, y_shift, b)
 
 
 @compiled()
@@ -201,7 +207,7 @@ def _look_up(
         while below < levels.size and row[j] >= high[below]:
             below += 1
         if below < levels.size and row[j] >= low[below]:
-            value = dot(x, y[j]) * x_scale * y_scale[j] - y_shift[j]
+            value = _score(x, x_scale, y, y_scale, y_shift, j)
             while below < levels.size and value - levels[below] > tie:
                 below += 1
             same = below
@@ -268,7 +274,7 @@ def count_rows(
         probe = (i * 40_503) % columns
         if row[probe] > -np.inf:
             # One score in each row shows whether the product errs as little as it should on features like these.
-            off = dot(x[i], y[probe]) * x_scale[i] * y_scale[probe] - y_shift[probe] - row[probe]
+            off = _score(x[i], x_scale[i], y, y_scale, y_shift, probe) - row[probe]
             exact = abs(off) > 0.5 * error
         while k < last and not exact:
             reach_low, reach_high = _count(row, low[k], high[k])
@@ -290,7 +296,7 @@ def count_rows(
                         continue
                     for j in range(start, start + part.size):
                         if low[k] <= row[j] < high[k]:
-                            off = dot(x[i], y[j]) * x_scale[i] * y_scale[j] - y_shift[j] - levels[k]
+                            off = _score(x[i], x_scale[i], y, y_scale, y_shift, j) - levels[k]
                             if off > tie:
                                 above[k] += 1
                             elif off >= -tie:
@@ -349,7 +355,7 @@ def count_rows(
                         above[step] += 1
                         continue
                 if not known:
-                    value = dot(x[i], y[j]) * x_scale[i] * y_scale[j] - y_shift[j]
+                    value = _score(x[i], x_scale[i], y, y_scale, y_shift, j)
                     known = True
                 if value - levels[step] > tie:
                     above[step] += 1
@@ -403,7 +409,7 @@ def best_rows(
             continue
         for j in range(row.size):
             if row[j] >= reach and row[j] > -np.inf:
-                value = dot(x[i], y[j]) * x_scale[i] * y_scale[j] - y_shift[j]
+                value = _score(x[i], x_scale[i], y, y_scale, y_shift, j)
                 if value > best[i] + tie or (value >= best[i] - tie and numbers[j] < best_number[i]):
                     best[i] = value
                     best_number[i] = numbers[j]

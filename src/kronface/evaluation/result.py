@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kronface.errors import DataError
 from kronface.evaluation.attributes import AttributeScore
@@ -71,16 +72,16 @@ def assemble(
         "rank1": found.rank1,
         "rank1_low": found.rank1_low,
         "rank1_high": found.rank1_high,
-        "cmc": _rounded(found.cmc),
-        "cmc_low": _rounded(found.cmc_low),
-        "cmc_high": _rounded(found.cmc_high),
+        "cmc": rounded(found.cmc),
+        "cmc_low": rounded(found.cmc_low),
+        "cmc_high": rounded(found.cmc_high),
         "probes": found.probes,
         "people": found.people,
         "distractors": {
             "counts": found.distractors.tolist(),
-            "rank1": _rounded(found.distractor_rank1),
-            "low": _rounded(found.distractor_low),
-            "high": _rounded(found.distractor_high),
+            "rank1": rounded(found.distractor_rank1),
+            "low": rounded(found.distractor_low),
+            "high": rounded(found.distractor_high),
         },
         "per_identity": {
             "identities": found.identities.tolist(),
@@ -147,5 +148,6 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def _rounded(values: Any) -> list[float]:  # noqa: ANN401 - any array
+def rounded(values: NDArray[np.floating]) -> list[float]:
+    """Rates as a results file keeps them."""
     return [round(float(value), 6) for value in values]

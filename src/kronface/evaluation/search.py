@@ -13,7 +13,6 @@ The rules, the same in every protocol:
 - a row of length 0 has the cosine 0 with everything.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,6 +27,7 @@ from threadpoolctl import threadpool_limits
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation import kernels
 from kronface.files import Progress, no_progress
+from kronface.hardware import available_processors
 
 Metric = Literal["cosine", "euclidean"]
 
@@ -152,10 +152,10 @@ def score_pairs(
     metric: Metric = "cosine",
     threads: int | None = None,
 ) -> NDArray[np.float64]:
-    """(L,) float64 scores of pairs of a probe and a gallery row; they order as similarities do.
+    """(L,) float64 scores of pairs of a probe and a gallery row; NaN where either shows no face.
 
-    With `metric` euclidean they are x·y - |y|²/2, which for one probe orders as minus the distance does; see
-    `distances`.
+    They order as similarities do. With `metric` euclidean they are x·y - |y|²/2, which for one probe orders as minus
+    the distance does; see `distances`.
 
     Raises:
         DataError: the embeddings have different lengths.
@@ -187,7 +187,8 @@ def warm_up(*tables: NDArray[np.generic]) -> None:
     rows = [Rows.of(np.atleast_2d(table[:2])) for table in tables]
     for probes in rows:
         for gallery in rows:
-            each = np.arange(min(len(probes), len(gallery)))
+            # One pair, so often that its thresholds are looked up in a table.
+            each = np.zeros(kernels.MANY + 1 if len(probes) and len(gallery) else 0, np.int64)
             scores = score_pairs(probes, gallery, each, each, threads=1)
             search(
                 probes,
@@ -291,7 +292,7 @@ def search(
             job = replace(job, bounds=_Bounds.of(job, _error(job, 1.0, 0.0), tables=True))
         with threadpool_limits(1, user_api="blas"):
             workers = [_Worker(job, height) for _ in range(_threads(threads))]
-            for finished in _share(tiles, workers):
+            for finished in _share(job, tiles, workers):
                 done += finished
                 progress(stage, done, whole)
         for worker in workers:
@@ -500,11 +501,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def _share(tiles: Sequence[NDArray[np.int64]], workers: Sequence[_Worker]) -> Iterator[int]:
+def _share(job: _Job, tiles: Sequence[NDArray[np.int64]], workers: Sequence[_Worker]) -> Iterator[int]:
     """Has the workers take tiles until none is left; yields the rows of each that is done."""
     if not tiles:
         return
-    job = workers[0]._job
     scaled = np.empty(job.probes.shape, np.float32)
     kernels.scale_rows(job.probes, job.x_scale, scaled)
     waiting: SimpleQueue[NDArray[np.int64]] = SimpleQueue()
@@ -546,7 +546,7 @@ def _in_threads(work: Callable[[T], R], items: Iterable[T], threads: int) -> Ite
 def _threads(wanted: int | None) -> int:
     if wanted is not None and wanted < 1:
         raise ConfigError(f"threads is {wanted}: it must be at least 1")
-    return wanted or len(os.sched_getaffinity(0))
+    return wanted or available_processors()
 
 
 def _tile_rows(rows: int, size: int, threads: int) -> int:

@@ -44,6 +44,15 @@ class Trials:
         lost = self.higher == MISS
         return np.where(lost, MISS, self.higher + (self.tied if ties == "against" else 0))
 
+    def ranks(self, ties: Ties = "against") -> NDArray[np.int64]:
+        """(L,) rank of each mate, from 1; `MISS` for a miss.
+
+        Raises:
+            ConfigError: an unknown rule.
+        """
+        before = self.before(ties)
+        return np.where(before == MISS, MISS, before + 1)
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -82,7 +91,7 @@ def cmc(
         seed: of the bootstrap.
     """
     ranks = rank_points(trials.others) if at is None else at
-    place = np.searchsorted(ranks, np.where(trials.before(ties) == MISS, MISS, trials.before(ties) + 1))
+    place = np.searchsorted(ranks, trials.ranks(ties))
     width = len(ranks) + 1
     counts = np.bincount(trials.person * width + place, minlength=trials.people * width).reshape(trials.people, width)
     return _curve(ranks, counts[:, :-1].cumsum(1).astype(np.float64), trials, resamples, seed)

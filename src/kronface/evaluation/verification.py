@@ -6,7 +6,7 @@ that of genuine ones, FNR what TAR lacks of 1.
 - Ties: pairs of one score are accepted together or not at all.
 - A score may have any sign. NaN, or minus infinity, is a pair with a face that was not found. It is rejected at every
   threshold, and stays in the count: a miss if genuine, never a false match.
-- A rate is given only where the impostor pairs can support it: where FAR times their number is at least `EXPECTED`.
+- A rate is given only where the impostor pairs can support it (`rates.is_supported`).
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation.bootstrap import interval
 from kronface.evaluation.pair_bootstrap import People, Unit, cell_weights
+from kronface.evaluation.rates import is_supported
 from kronface.files import Progress, no_progress
 
 RATES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 """FAR at which TAR is given."""
-
-EXPECTED = 10
-"""Impostor pairs that must be expected to pass, for a TAR at that FAR to be given."""
 
 FOLDS = 10
 
@@ -115,7 +113,7 @@ def tar_at(curve: Roc, far: float, *, rule: Rule = "strict") -> tuple[float, flo
         raise ConfigError(f"rule is {rule}: it must be strict or nearest")
     if not 0 < far < 1:
         raise ConfigError(f"a FAR of {far} cannot be asked for: it lies between 0 and 1")
-    if not supported(far, curve.impostors):
+    if not is_supported(far, curve.impostors):
         return None
     if rule == "strict":
         at = int(np.searchsorted(curve.impostors_accepted, far * curve.impostors * (1 + 1e-12), "right")) - 1
@@ -126,11 +124,6 @@ def tar_at(curve: Roc, far: float, *, rule: Rule = "strict") -> tuple[float, flo
         distance = np.abs(curve.far[kept] - far)
         at = int(kept[np.flatnonzero(distance == distance.min())[-1]])
     return float(curve.genuine_accepted[at] / curve.genuine), float(curve.thresholds[at])
-
-
-def supported(far: float, impostors: int) -> bool:
-    """Whether at least `EXPECTED` of so many impostor pairs pass at that FAR."""
-    return far * impostors >= EXPECTED * (1 - 1e-12)
 
 
 def equal_error_rate(curve: Roc) -> float | None:

@@ -55,6 +55,11 @@ class Embedded:
     unreadable: tuple[str, ...]
     """Why each picture that cannot be read cannot be: they count like those without a face."""
 
+    @classmethod
+    def given(cls, vectors: Floats) -> "Embedded":
+        """Embeddings that somebody else made: a row with a NaN is a picture without a face."""
+        return cls(vectors, int(np.isnan(vectors).any(1).sum()), ())
+
 
 def embed_chips(
     pictures: Sequence[bytes],

@@ -78,7 +78,7 @@ def pack(
             raise DataError(
                 f"{features} holds {len(read)} embeddings for the {len(content.pictures)} pictures of {pack}"
             )
-        embedded = Embedded(np.asarray(read.values), int(np.isnan(read.values).any(1).sum()), ())
+        embedded = Embedded.given(np.asarray(read.values))
         fingerprint = read.fingerprint
         flip = False
     else:
@@ -95,7 +95,6 @@ def pack(
     rows = Rows.of(embedded.vectors, what=str(features or pack))
     first = np.arange(0, len(content.pictures), 2)
     scores = score_pairs(rows, rows, first, first + 1)
-    scores[~(rows.found[first] & rows.found[first + 1])] = np.nan
     found = verify(scores, content.same, thresholds=thresholds, resamples=resamples, seed=seed, progress=progress)
     return finish(
         found,

@@ -7,6 +7,10 @@ from kronface.cli.evaluate.verification import check_official, finish, missing_f
 from kronface.files import Progress, check_writable, no_progress
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kronface.evaluation.pair_bootstrap import People
     from kronface.evaluation.protocols.ijb import GalleryResult, Subjects, Templates
 
 
@@ -155,7 +159,9 @@ def _subjects(meta: Path, target: Literal["IJBC", "IJBB"]) -> "tuple[Subjects, S
     return read_subjects(files[0]), read_subjects(files[1]), read_subjects(files[2])
 
 
-def _people(first: Any, second: Any, lists: "tuple[Subjects, ...] | None") -> Any:  # noqa: ANN401 - arrays, imported late
+def _people(
+    first: "NDArray[np.int64]", second: "NDArray[np.int64]", lists: "tuple[Subjects, ...] | None"
+) -> "People | None":
     """Whose templates the pairs are of; None where the lists do not say it of all."""
     import numpy as np
 

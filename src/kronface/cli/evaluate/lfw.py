@@ -77,7 +77,7 @@ def lfw(
     notes: list[str] = []
     if features is not None:
         vectors, fingerprint = _from_features(features, names, needed.tolist())
-        embedded = Embedded(vectors, int(np.isnan(vectors).any(1).sum()), ())
+        embedded = Embedded.given(vectors)
         flip = False
     else:
         checkpoint = checkpoint or default_checkpoint()
@@ -94,7 +94,6 @@ def lfw(
     rows = Rows.of(embedded.vectors, what=str(features or images))
     first, second = np.searchsorted(needed, listed.first), np.searchsorted(needed, listed.second)
     scores = score_pairs(rows, rows, first, second)
-    scores[~(rows.found[first] & rows.found[second])] = np.nan
     folded = len(np.unique(listed.folds)) > 1
     if not folded:
         notes.append("one list without folds: no accuracy, since its threshold would be chosen on itself")

@@ -40,8 +40,6 @@ class Identification:
     """(L,) gallery row of each trial's mate; with templates the first image of the person."""
     score: NDArray[np.float64]
     """(L,) of the mate; NaN where a face was not found."""
-    gallery_size: int
-    """Templates or images in the gallery set, without distractors; 0 in a search among the probes themselves."""
     strangers: NDArray[np.int64]
     """(M,) probes of people who are not in the gallery set."""
     stranger_score: NDArray[np.float64]
@@ -90,106 +88,84 @@ def identify_arrays(
         raise ConfigError("neither a gallery set nor distractors are given: name at least one of them")
     parts = [part for part in (probes, gallery, distractors) if part is not None]
     check_comparable(*parts)
-    for part in parts[: 1 if gallery is None else 2]:
-        if part.identities is None:
-            raise DataError(f"{part.source} says nothing of its people: bring their labels too")
+    owners = _people(probes)
+    if gallery is None:
+        pairs = _pairs(owners, owners)
+        probe, mate = pairs[:, pairs[0] != pairs[1]]
+        first = np.arange(len(owners))
+    elif mates == "each":
+        holders = _people(gallery)
+        probe, mate = _pairs(owners, holders)
+        apart = ~_same_image(probes, gallery, probe, mate)
+        probe, mate = probe[apart], mate[apart]
+        first = np.arange(len(holders))
+    else:
+        _check_apart(probes, gallery)
+        holders, first, number = np.unique(_people(gallery), return_index=True, return_inverse=True)
+        probe, mate = _pairs(owners, holders)
+    if len(probe) == 0:
+        raise DataError(f"no probe in {probes.source} has a mate: do the labels of both mean the same people?")
+    pooled_images = gallery is not None and mates == "template" and len(holders) < len(gallery)
     progress("preparing", 0, 1)
-    templates = [] if gallery is None or mates == "each" else [np.zeros((2, probes.values.shape[1]))]
-    warm_up(*(part.values for part in parts), *templates)
+    warm_up(*(part.values for part in parts), *([np.zeros((2, probes.values.shape[1]))] if pooled_images else []))
     progress("preparing", 1, 1)
     start = time.perf_counter()
     rows = [Rows.of(part.values, what=part.source, threads=threads) for part in parts]
     searched, enrolled = rows[0], rows[0] if gallery is None else rows[1]
-    owners = _people(probes)
-    if gallery is None:
-        names, numbers = np.unique(owners, return_inverse=True)
-        probe, mate = _pairs_within(numbers)
-        first = np.arange(len(owners))
-    else:
-        holders = _people(gallery)
-        names, numbers = np.unique(owners, return_inverse=True)
-        if mates == "template":
-            people, first, number = np.unique(holders, return_index=True, return_inverse=True)
-            if len(people) < len(holders):
-                enrolled = enrolled.means(number, len(people), metric=metric)
-            holders = people
-        else:
-            first = np.arange(len(holders))
-        if mates == "template":
-            _check_apart(probes, gallery)
-        probe, mate = _pairs_between(owners, holders)
-        if mates == "each":
-            apart = ~_same_image(probes, gallery, probe, mate)
-            probe, mate = probe[apart], mate[apart]
-    if len(probe) == 0:
-        raise DataError(f"no probe in {probes.source} has a mate: do the labels of both mean the same people?")
-    lost = ~searched.found[probe] | ~enrolled.found[mate]
-    score = np.full(len(probe), np.nan)
+    if pooled_images:
+        enrolled = enrolled.means(number, len(holders), metric=metric)
+    names, person = np.unique(owners[probe], return_inverse=True)
+    order = np.argsort(person, kind="stable")  # a person's rows stay in the cache meanwhile
+    score = np.empty(len(probe))
+    score[order] = score_pairs(searched, enrolled, probe[order], mate[order], metric=metric, threads=threads)
+    lost = np.isnan(score)
     kept = np.flatnonzero(~lost)
-    kept = kept[np.argsort(numbers[probe[kept]], kind="stable")]  # a person's rows stay in the cache meanwhile
-    score[kept] = score_pairs(searched, enrolled, probe[kept], mate[kept], metric=metric, threads=threads)
-    person = numbers[probe].astype(np.int64)
-    used, person = np.unique(person, return_inverse=True)
-    strangers = np.empty(0, np.int64)
-    if gallery is not None:
-        strangers = np.flatnonzero(~np.isin(owners, holders))
+    strangers = np.empty(0, np.int64) if gallery is None else np.flatnonzero(~np.isin(owners, holders))
     best = np.full(len(strangers), -np.inf)
     compared = 0
-    outcomes = []
-    for pool, labels in (
-        (None if gallery is None else enrolled, None if gallery is None else holders),
-        (None if distractors is None else rows[-1], None if distractors is None else distractors.identities),
-    ):
-        higher, tied = np.zeros(len(probe), np.int64), np.zeros(len(probe), np.int64)
-        if pool is not None:
-            found = search(
-                searched,
-                pool,
-                probe=probe[kept],
-                scores=score[kept],
-                probe_people=None if labels is None else owners,
-                gallery_people=labels,
-                metric=metric,
-                threads=threads,
-                progress=progress,
-            )
-            higher[kept], tied[kept] = found.above[0], found.tied[0]
-            compared += found.compared
-            if len(strangers):
-                alone = Rows(searched.values[strangers], searched.lengths[strangers])
-                outside = search(
-                    alone,
-                    pool,
-                    probe_people=None if labels is None else owners[strangers],
-                    gallery_people=labels,
-                    best=True,
-                    metric=metric,
-                    threads=threads,
-                    stage="searching for strangers",
-                    progress=progress,
-                )
-                best = np.maximum(best, outside.best)
-        others = 0 if pool is None else int(pool.found.sum())
-        outcomes.append(Trials(np.where(lost, MISS, higher), tied, person, len(used), others))
-    fixed, pooled = outcomes
+    nobody = np.zeros(len(probe), np.int64)
+
+    def among(pool: Rows, labels: NDArray[np.str_] | None, others: int) -> Trials:
+        nonlocal best, compared
+        found = search(
+            searched,
+            pool,
+            probe=probe[kept],
+            scores=score[kept],
+            probe_people=None if labels is None else owners,
+            gallery_people=labels,
+            best=len(strangers) > 0,
+            metric=metric,
+            threads=threads,
+            progress=progress,
+        )
+        higher, tied = nobody.copy(), nobody.copy()
+        higher[kept], tied[kept] = found.above[0], found.tied[0]
+        compared += found.compared
+        if len(strangers):
+            best = np.maximum(best, found.best[strangers])
+        return Trials(np.where(lost, MISS, higher), tied, person, len(names), others)
+
+    fixed = pooled = Trials(np.where(lost, MISS, nobody), nobody, person, len(names), 0)
     if gallery is not None:
-        fixed = Trials(fixed.higher, fixed.tied, person, len(used), max(fixed.others - 1, 0))
+        fixed = among(enrolled, holders, max(int(enrolled.found.sum()) - 1, 0))
+    if distractors is not None:
+        pooled = among(rows[-1], distractors.identities, int(rows[-1].found.sum()))
     together = Trials(
         np.where(lost, MISS, np.where(lost, 0, fixed.higher) + np.where(lost, 0, pooled.higher)),
         fixed.tied + pooled.tied,
         person,
-        len(used),
+        len(names),
         fixed.others + pooled.others,
     )
     return Identification(
         trials=together,
         fixed=fixed,
         distractors=pooled,
-        names=names[used],
+        names=names,
         probe=probe,
         mate=first[mate],
         score=score,
-        gallery_size=0 if gallery is None else len(enrolled),
         strangers=strangers,
         stranger_score=best,
         not_found=(
@@ -236,30 +212,14 @@ def _people(part: Features) -> NDArray[np.str_]:
     return part.identities
 
 
-def _pairs_within(numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All ordered pairs of two different images of one person: (probe, mate), sorted by the probe."""
-    return _pairs(numbers, numbers, itself=False)
-
-
-def _pairs_between(owners: NDArray[np.str_], holders: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All pairs of a probe and a gallery row of the same person, sorted by the probe."""
-    names, numbers = np.unique(np.concatenate([owners, holders]), return_inverse=True)
-    del names
-    return _pairs(numbers[: len(owners)], numbers[len(owners) :], itself=True)
-
-
-def _pairs(
-    ours: NDArray[np.integer], theirs: NDArray[np.integer], *, itself: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    order = np.argsort(theirs, kind="stable")
-    low = np.searchsorted(theirs[order], ours, "left")
-    high = np.searchsorted(theirs[order], ours, "right")
-    counts = high - low
-    probe = np.repeat(np.arange(len(ours)), counts)
+def _pairs(owners: NDArray[np.str_], holders: NDArray[np.str_]) -> NDArray[np.int64]:
+    """(2, L) all pairs of a probe and a gallery row of the same person, sorted by the probe."""
+    order = np.argsort(holders, kind="stable")
+    low = np.searchsorted(holders, owners, "left", sorter=order)
+    counts = np.searchsorted(holders, owners, "right", sorter=order) - low
+    probe = np.repeat(np.arange(len(owners)), counts)
     place = np.arange(len(probe)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(low, counts)
-    mate = order[place]
-    keep = np.ones(len(probe), np.bool_) if itself else probe != mate
-    return probe[keep].astype(np.int64), mate[keep].astype(np.int64)
+    return np.stack([probe, order[place]])
 
 
 def arrays_content(
@@ -308,10 +268,9 @@ def arrays_content(
     growing = by_distractors(fixed, pool, wanted, ties=ties, resamples=resamples, seed=seed)
     open_set = None
     if len(found.strangers) and owners is not None:
-        place = trials.before(ties)
         open_set = det(
             found.score,
-            np.where(place == MISS, MISS, place + 1),
+            trials.ranks(ties),
             found.names[trials.person],
             found.stranger_score,
             owners[found.strangers],

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.evaluation.det import Det
-from kronface.evaluation.schema import FORMAT
+from kronface.evaluation.result import assemble, rounded
 from kronface.evaluation.trials import Curve
 
 
@@ -47,20 +47,17 @@ def identification_content(
         det: of the open set, or None.
         more: what only this protocol says.
     """
-    return {
-        "format": FORMAT,
-        "name": name,
-        "protocol": protocol,
-        "data": dict(data),
-        "settings": dict(settings),
-        "checkpoint": None if checkpoint is None else dict(checkpoint),
+    base = assemble(
+        name=name,
+        protocol=protocol,
+        data=dict(data),
+        settings=dict(settings),
+        checkpoint=None if checkpoint is None else dict(checkpoint),
+        faces_not_found=not_found,
+        processor=processor,
+    )
+    return base | {
         "fingerprint": fingerprint,
-        "processor": processor,
-        "faces_not_found": not_found,
-        "bad_images": [],
-        "attributes": {},
-        "samples": [],
-        "open_set": None,
         "rank1": float(cmc.rate[0]),
         "rank1_low": float(cmc.low[0]),
         "rank1_high": float(cmc.high[0]),
@@ -112,8 +109,3 @@ def describe_points(det: Det) -> Sequence[str]:
         rates = ", ".join(f"{rate:g}" for rate in det.unsupported)
         lines.append(f"not given, for {det.strangers} searches for strangers support no such rates: FPIR {rates}")
     return lines
-
-
-def rounded(values: NDArray[np.float64], digits: int = 6) -> list[float]:
-    """As JSON numbers."""
-    return [round(float(value), digits) for value in values]

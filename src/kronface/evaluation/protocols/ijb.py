@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation import search
-from kronface.evaluation.verification import EXPECTED
+from kronface.evaluation.det import limit_at
+from kronface.evaluation.rates import is_supported
 from kronface.files import Progress, no_progress
 
 Target = Literal["IJBB", "IJBC"]
@@ -306,7 +307,6 @@ def score_pairs(templates: Templates, pairs: TemplatePairs, *, progress: Progres
     for start in range(0, len(pairs), PAIRS):
         part = slice(start, start + PAIRS)
         scores[part] = search.score_pairs(rows, rows, first[part], second[part])
-        scores[part][~(rows.found[first[part]] & rows.found[second[part]])] = np.nan
         progress("scoring pairs", min(start + PAIRS, len(pairs)), len(pairs))
     return scores
 
@@ -324,15 +324,14 @@ class GalleryResult:
     """Share of mated probes whose person is among the first k."""
     tpir: dict[float, float | None]
     """By FPIR: share of mated probes whose person comes first, at a threshold that so many non-mated probes' best
-    scores reach; None where fewer than `EXPECTED` of them would."""
+    scores reach; None where fewer than `rates.EXPECTED_ERRORS` of them would."""
 
 
 def identify(templates: Templates, gallery: Subjects, probes: Subjects) -> GalleryResult:
     """Searches every probe template among the templates of a gallery set.
 
     A person with the mate's score stands before it. A probe without a face is a miss if mated, and raises no alarm if
-    not. A threshold is the lowest of the strangers' best scores that no more than FPIR of them exceed; a hit must
-    exceed it too.
+    not. A threshold is the lowest that no more than FPIR of the strangers' best scores reach.
 
     Raises:
         DataError: a template has no images, or no probe is mated; a person is enrolled twice.
@@ -351,9 +350,8 @@ def identify(templates: Templates, gallery: Subjects, probes: Subjects) -> Galle
     tpir: dict[float, float | None] = {}
     for rate in FPIR:
         tpir[rate] = None
-        if rate * len(alarms) >= EXPECTED * (1 - 1e-12):
-            threshold = alarms[int(rate * len(alarms) * (1 + 1e-12))]
-            tpir[rate] = float(((before == 0) & (own > threshold)).mean())
+        if is_supported(rate, len(alarms)):
+            tpir[rate] = float(((before == 0) & (own >= limit_at(alarms, rate))).mean())
     ranks = {k: float((before < k).mean()) for k in RANKS}
     return GalleryResult(scores.shape[1], len(rows), len(alarms), ranks, tpir)
 
