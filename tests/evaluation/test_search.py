@@ -114,6 +114,24 @@ def test_what_cannot_be_searched_is_refused() -> None:
 
 
 @pytest.mark.parametrize("mates", ["template", "each"])
+def test_the_order_of_the_gallery_set_does_not_matter(mates: str) -> None:
+    rng = np.random.default_rng(3)
+    centres = rng.normal(size=(30, 16))
+    probes = Features(centres + 0.4 * rng.normal(size=(30, 16)), "probes", np.arange(30).astype(np.str_))
+    for copies in (1, 2):
+        rows = rng.permutation(np.repeat(np.arange(30), copies))
+        images = centres[rows] + 0.4 * rng.normal(size=(len(rows), 16))
+        gallery = Features(images, "gallery", rows.astype(np.str_))
+        ordered = np.argsort(rows.astype(np.str_), kind="stable")
+        same = Features(images[ordered], "gallery", rows[ordered].astype(np.str_))
+        found = identify_arrays(probes, gallery, mates=mates)  # type: ignore[arg-type]
+        expected = identify_arrays(probes, same, mates=mates)  # type: ignore[arg-type]
+        assert (found.trials.before() == 0).mean() > 0.9
+        np.testing.assert_array_equal(found.trials.before(), expected.trials.before())
+        assert (gallery.identities[found.mate] == probes.identities[found.probe]).all()  # type: ignore[index]
+
+
+@pytest.mark.parametrize("mates", ["template", "each"])
 def test_arrays_by_hand(mates: str) -> None:
     def unit(*degrees: float) -> np.ndarray:
         angles = np.radians(degrees)

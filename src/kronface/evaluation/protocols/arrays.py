@@ -89,6 +89,7 @@ def identify_arrays(
     parts = [part for part in (probes, gallery, distractors) if part is not None]
     check_comparable(*parts)
     owners = _people(probes)
+    pooled_images = False  # whether templates are made of several images
     if gallery is None:
         pairs = _pairs(owners, owners)
         probe, mate = pairs[:, pairs[0] != pairs[1]]
@@ -101,11 +102,15 @@ def identify_arrays(
         first = np.arange(len(holders))
     else:
         _check_apart(probes, gallery)
-        holders, first, number = np.unique(_people(gallery), return_index=True, return_inverse=True)
+        holders = _people(gallery)
+        first = np.arange(len(holders))
+        people, at, number = np.unique(holders, return_index=True, return_inverse=True)
+        pooled_images = len(people) < len(holders)
+        if pooled_images:
+            holders, first = people, at
         probe, mate = _pairs(owners, holders)
     if len(probe) == 0:
         raise DataError(f"no probe in {probes.source} has a mate: do the labels of both mean the same people?")
-    pooled_images = gallery is not None and mates == "template" and len(holders) < len(gallery)
     progress("preparing", 0, 1)
     warm_up(*(part.values for part in parts), *([np.zeros((2, probes.values.shape[1]))] if pooled_images else []))
     progress("preparing", 1, 1)
