@@ -14,6 +14,7 @@ from kronface.evaluation.comparison import rank1_difference, verdict
 from kronface.evaluation.identification import Match, closed_set
 from kronface.evaluation.open_set import Calibration, measure
 from kronface.evaluation.report.page import build
+from kronface.evaluation.report.plots import cmc_figure
 from kronface.evaluation.result import assemble, choose_examples, load_result
 from kronface.evaluation.schema import IDENTIFICATION, SHAPE, check_result
 from kronface.faces.image import read_image, write_image
@@ -128,6 +129,18 @@ def test_every_cut_of_a_results_file_is_refused(result: dict[str, Any], tmp_path
     path.write_text(text.replace(f'"probes": {result["probes"]}', '"probes": NaN', 1))
     with pytest.raises(DataError, match="NaN"):
         load_result(path)
+
+
+def test_a_curve_of_chosen_ranks_is_drawn_at_them(result: dict[str, Any]) -> None:
+    every = cmc_figure([result])
+    ranks = list(range(1, len(result["cmc"]) + 1))
+    assert cmc_figure([result | {"cmc_ranks": ranks}]) == every
+    assert cmc_figure([result | {"cmc_ranks": [rank * 10 for rank in ranks]}]) != every
+    check_result(result | {"cmc_ranks": ranks}, "it")
+    with pytest.raises(DataError, match="unequal length"):
+        check_result(result | {"cmc_ranks": ranks[:-1]}, "it")
+    with pytest.raises(DataError, match="cmc_ranks"):
+        check_result(result | {"cmc_ranks": [str(rank) for rank in ranks]}, "it")
 
 
 def test_examples_run_from_sure_to_narrow_and_show_each_mate_once() -> None:

@@ -1,8 +1,9 @@
 """The format of a results file, `kronface-evaluation/1`, written down and checked.
 
-`SHAPE` lists what every file holds; the file of a network that identifies also holds what `IDENTIFICATION` lists. Rates
-and probabilities lie in [0, 1]; low and high are ends of 95 % intervals over people; paths are relative to `data.root`.
-Files may hold more than is listed, such as `settings.seconds`.
+`SHAPE` lists what every file holds; the file of a network that identifies also holds what `IDENTIFICATION` lists, and
+`cmc_ranks` where its curve does not give every rank from 1. Rates and probabilities lie in [0, 1]; low and high are
+ends of 95 % intervals over people; paths are relative to `data.root`. Files may hold more than is listed, such as
+`settings.seconds`.
 """
 
 import math
@@ -106,7 +107,11 @@ def check_result(stored: Any, where: str) -> None:  # noqa: ANN401 - whatever a 
             present = {name: kind for name, kind in OPTIONAL[key].items() if name in stored[key]}
             fault = _fault(stored[key], part | present, key)
     if not fault and "rank1" in stored:
-        fault = _unequal(stored, ("cmc", "cmc_low", "cmc_high"), "")
+        curve: tuple[str, ...] = ("cmc", "cmc_low", "cmc_high")
+        if "cmc_ranks" in stored:
+            fault = _fault(stored["cmc_ranks"], [int], "cmc_ranks")
+            curve = (*curve, "cmc_ranks")
+        fault = fault or _unequal(stored, curve, "")
         fault = fault or _unequal(stored["distractors"], ("counts", "rank1", "low", "high"), "distractors")
         fault = fault or _unequal(stored["per_identity"], ("identities", "hits", "probes"), "per_identity")
     if fault:

@@ -31,7 +31,7 @@ def cmc_figure(results: Sequence[Mapping[str, Any]]) -> str:
     with rc_context(STYLE):
         figure, axes = _new("rank (log)", "identified within that rank")
         for index, result in enumerate(results):
-            ranks = range(1, len(result["cmc"]) + 1)
+            ranks = result.get("cmc_ranks") or range(1, len(result["cmc"]) + 1)
             _curve(axes, index, result["name"], ranks, result["cmc"], result["cmc_low"], result["cmc_high"])
         return _finish(figure, axes)
 
@@ -118,6 +118,9 @@ def _label(name: str) -> str:
 
 
 def _finish(figure: Figure, axes: Axes, *, above: bool = False) -> str:
+    low, high = axes.get_xlim()
+    if axes.get_xscale() == "log" and high > low * 10_000:  # room for powers of ten alone
+        axes.xaxis.set_major_locator(LogLocator())
     if axes.get_legend_handles_labels()[0]:
         if above:  # where no point can lie under it
             axes.legend(fontsize=9, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
