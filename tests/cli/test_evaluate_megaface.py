@@ -166,3 +166,21 @@ def test_mistakes_get_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]
 def devkit_row(tmp_path: Path) -> int:
     """A row that the lists of a devkit of the same seed hold."""
     return reference.write_devkit(tmp_path / "same").samples[10, 1][0]
+
+
+def test_other_systems_curves_stand_in_the_report(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    devkit = reference.write_devkit(tmp_path / "devkit")
+    words = ["--probe-noise", str(devkit.probe_noises)]
+    run(devkit, tmp_path / "mine", *words, "--name", "mine")
+    results = tmp_path / "results"
+    results.mkdir()
+    (tmp_path / "mine" / "result.json").rename(results / "mine.json")
+    (results / "cmc_theirs.json").write_text('{"cmc": [[0, 9, 24], [0.25, 0.5, 1.0]], "roc": [[1e-6, 1], [0.1, 1]]}')
+    assert main(["report", str(results), "--out", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    for name in ("mine (raw)", "mine (refined)", "mine (deletion)", "theirs (imported)"):
+        assert name in page
+    (results / "cmc_theirs.json").write_text('{"cmc": [[0, 1], [0.5, 1.5]]}')
+    capfd.readouterr()
+    assert main(["report", str(results), "--out", str(tmp_path / "page.html")]) == 2
+    assert "cmc_theirs.json: 'cmc' should rise" in capfd.readouterr().err

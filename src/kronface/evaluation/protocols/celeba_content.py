@@ -90,7 +90,7 @@ def celeba_content(
             "high": float(1 - alone.low[1]),
         },
         scores=found.compared,
-    )
+    ) | {"probes": per_draw}
     enrolled = found.fixed.others + 1
     lines = [
         f"rank-1 {curve.rate[0]:.4f} [{curve.low[0]:.4f}, {curve.high[0]:.4f}] among {enrolled} people and "

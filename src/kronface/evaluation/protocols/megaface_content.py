@@ -85,6 +85,7 @@ def megaface_content(
         content = identification_content(
             cmc=part.curve, by_distractors=part.sizes, gallery_size=part.others + 1, **common
         )
+        content["probes"] = len(part.outcomes[0].probe)  # pairs, in each list and draw
         content["distractors"]["spread"] = part.spread
         parts[variant] = content | {"tar": [asdict(tar) for tar in part.tars], "lists": part.described}
     result = parts["raw"] | {
