@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation import kernels
+from kronface.evaluation.strongest import Strongest
 from kronface.files import Progress, no_progress
 from kronface.hardware import available_processors
 
@@ -275,7 +276,7 @@ def search(
     ours, theirs = _own(probe_people, gallery_people, len(probes), len(gallery))
     above, tied = (np.zeros((count, len(of)), np.int64) for _ in range(2))
     top, top_row = np.full(len(probes) if best else 0, -np.inf), np.full(len(probes) if best else 0, -1, np.int64)
-    strongest = [_Strongest(high) for _ in range(count if high else 0)]
+    strongest = [Strongest(high) for _ in range(count if high else 0)]
     x_scale, y_scale, y_shift = probes.scale(metric), gallery.scale(metric), gallery.shift(metric)
     step = max(COPY_BYTES // (4 * probes.values.shape[1]), PROBES)
     done, whole = 0, len(rows) * len(range(0, len(probes), step))
@@ -328,67 +329,7 @@ def search(
     return Found(above, tied, top, top_row, highest, compared)
 
 
-class _Strongest:
-    """The highest scores so far, and where they stand.
-
-    Args:
-        wanted: how many are kept at least; from time to time the others are dropped.
-    """
-
-    def __init__(self, wanted: int) -> None:
-        self._wanted = wanted
-        self._scores = np.empty(2 * wanted, np.float32)
-        self._rows, self._columns = np.empty(2 * wanted, np.int32), np.empty(2 * wanted, np.int64)
-        self._kept = 0
-        self.least = float(np.finfo(np.float32).min)
-        """Lower scores need not be brought."""
-
-    @property
-    def scores(self) -> NDArray[np.float32]:
-        """In no order."""
-        return self._scores[: self._kept]
-
-    @property
-    def rows(self) -> NDArray[np.int32]:
-        """Of the probes."""
-        return self._rows[: self._kept]
-
-    @property
-    def columns(self) -> NDArray[np.int64]:
-        """Of the gallery set."""
-        return self._columns[: self._kept]
-
-    def add(self, scores: NDArray[np.float32], rows: NDArray[np.integer], columns: NDArray[np.integer]) -> None:
-        """Takes scores up; the least may be dropped."""
-        if len(scores) > self._wanted:
-            best = _largest(scores, self._wanted)
-            scores, rows, columns = scores[best], rows[best], columns[best]
-        if self._kept + len(scores) > len(self._scores):
-            self.drop()
-        part = slice(self._kept, self._kept + len(scores))
-        self._scores[part], self._rows[part], self._columns[part] = scores, rows, columns
-        self._kept = part.stop
-
-    def drop(self) -> None:
-        """Keeps what is wanted only."""
-        if self._kept > self._wanted:
-            best = _largest(self.scores, self._wanted)
-            part = slice(0, self._wanted)
-            self._scores[part], self._rows[part], self._columns[part] = (
-                self._scores[best],
-                self._rows[best],
-                self._columns[best],
-            )
-            self._kept = self._wanted
-            self.least = float(self.scores.min())
-
-
-def _largest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Where the `count` largest are."""
-    return np.argpartition(scores, len(scores) - count)[len(scores) - count :]
-
-
-def _exact(kept: _Strongest, probes: Rows, gallery: Rows, metric: Metric, threads: int | None) -> High:
+def _exact(kept: Strongest, probes: Rows, gallery: Rows, metric: Metric, threads: int | None) -> High:
     """With float64 scores, from the highest; those that score the same stand by row."""
     kept.drop()
     probe, row = kept.rows.astype(np.int64), kept.columns
@@ -494,7 +435,7 @@ class _Worker:
         self._part = np.zeros((2, len(job.levels) if job.count > 1 else 0), np.int64)
         self._scores = np.empty(min(PROBES, rows) * height, np.float32)
         self._tile = np.empty((height, size), np.float32)
-        self.strongest = [_Strongest(job.high) for _ in range(job.count if job.high else 0)]
+        self.strongest = [Strongest(job.high) for _ in range(job.count if job.high else 0)]
         size = self._scores.size if job.high else 0
         self._high = np.empty(size, np.float32), np.empty(size, np.int32), np.empty(size, np.int64)
 
@@ -568,7 +509,7 @@ class _Worker:
         return len(rows)
 
     def _keep(
-        self, scores: NDArray[np.float32], first: int, rows: NDArray[np.int64], lists: Sequence[_Strongest]
+        self, scores: NDArray[np.float32], first: int, rows: NDArray[np.int64], lists: Sequence[Strongest]
     ) -> None:
         least = min(part.least for part in lists)
         part = slice(first, first + len(scores))
