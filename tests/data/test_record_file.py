@@ -2,6 +2,7 @@
 
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,9 @@ def test_the_beginnings_of_records(tmp_path: Path) -> None:
         (lambda data: data[:3] + b"\0" + data[4:], "no record begins at byte 0", 0),
     ],
 )
-def test_damage_is_said_with_its_place(tmp_path: Path, damage, message: str, row: int) -> None:  # type: ignore[no-untyped-def]
+def test_damage_is_said_with_its_place(
+    tmp_path: Path, damage: Callable[[bytes], bytes], message: str, row: int
+) -> None:
     path = tmp_path / "d.rec"
     whole = framed(image_record(3.0, b"x" * 12)) + framed(image_record(4.0, b"y" * 12))
     assert len(whole) == 88

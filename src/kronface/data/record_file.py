@@ -130,10 +130,11 @@ class RecordFile:
             DamagedRecordError: a record is not whole.
         """
         parts = [self._heads(offsets[start : start + BLOCK], start) for start in range(0, max(len(offsets), 1), BLOCK)]
-        labels, count, body = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        return Heads(labels, count, body)
+        return Heads(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    def _heads(self, offsets: NDArray[np.int64], before: int) -> tuple[NDArray[np.float32], ...]:
+    def _heads(
+        self, offsets: NDArray[np.int64], before: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
         data = np.frombuffer(self.data, np.uint8)
         wanted = 8 + HEADER.size + 4 * LABELS
         # Beyond the end of the file its last byte is taken; what was cut off there is found by the lengths below.

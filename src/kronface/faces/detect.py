@@ -203,7 +203,7 @@ def face_in_box(image: Image, detector: Detector, box: NDArray[np.float32]) -> F
 
     def meant(face: Face) -> bool:
         x, y = face.box[:2] + face.box[2:] / 2
-        return left <= x <= left + width and top <= y <= top + height
+        return bool(left <= x <= left + width and top <= y <= top + height)
 
     def likeness(face: Face) -> float:
         shared = _intersection(face.box, box)

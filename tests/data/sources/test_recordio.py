@@ -88,7 +88,7 @@ def test_loaders_with_processes(tmp_path: Path) -> None:
     alone = [dataset[row] for row in range(6)]
     for method in ("fork", "spawn"):
         loader = DataLoader(dataset, 2, num_workers=2, multiprocessing_context=method)
-        together = [batch for batch in loader]
+        together = list(loader)
         assert torch.equal(torch.cat([batch["image"] for batch in together]), torch.stack([i["image"] for i in alone]))
         assert torch.cat([batch["identity"] for batch in together]).tolist() == [0, 0, 0, 1, 2, 2]
     assert not FaceDataset.screened(records, size=32).bad

@@ -1,7 +1,7 @@
 """InsightFace's `.lst`: tab-separated lines of a picture, its class, and where the face is.
 
-`aligned, path, class`, then four whole numbers of the box (x1, y1, x2, y2), then ten of the landmarks: the five x before
-the five y (`face_preprocess.py`: `reshape((2, 5)).T`). Box and landmarks may be missing.
+`aligned, path, class`, then four whole numbers of the box (x1, y1, x2, y2), then ten of the landmarks: the five x
+before the five y (`face_preprocess.py`: `reshape((2, 5)).T`). Box and landmarks may be missing.
 """
 
 from pathlib import Path
@@ -39,10 +39,12 @@ def read_lst(path: Path) -> pl.DataFrame:
         raise DataError(_first_fault(path)) from error
     parts = pl.col("path").str.split("/")
     table = table.with_columns(folder=parts.list.get(-2, null_on_oob=True), file=parts.list.get(-1))
-    if table.height == 0 or sum(table.select("aligned", "class", "folder", "file").null_count().row(0)):
+    whole = [pl.sum_horizontal(pl.col(name).is_null() for name in names) for names in (BOX, POINTS)]
+    broken = table.filter(~whole[0].is_in([0, len(BOX)]) | ~whole[1].is_in([0, len(POINTS)])).height
+    if broken or not table.height or sum(table.select("aligned", "class", "folder", "file").null_count().row(0)):
         raise DataError(_first_fault(path))
     x1, y1, x2, y2 = (pl.col(name) for name in BOX)
-    box = pl.concat_arr(x1, y1, x2 - x1, y2 - y1)
+    box = pl.concat_list(x1, y1, x2 - x1, y2 - y1).list.to_array(4)
     points = table.select(POINTS).to_numpy().reshape(-1, 2, 5).transpose(0, 2, 1)
     landmarks = pl.Series("landmarks", np.ascontiguousarray(points), dtype=pl.Array(pl.Float32, (5, 2)))
     return table.select(

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from kronface.data.layout import Layout, Part
 from kronface.data.record_file import DamagedRecordError, Heads, RecordFile
 from kronface.data.records import Records
 from kronface.data.sources.lst import people_of
@@ -222,3 +223,15 @@ def _shape(path: Path, largest: int, notes: list[str]) -> Sequence[pl.Expr]:
         return [pl.lit(points, dtype=pl.Array(pl.Float32, (5, 2))).alias("landmarks")]
     notes.append(f"pictures are {width}x{height}, no crops at known points: the detector looks for the faces")
     return []
+
+
+LAYOUT = Layout(
+    name="recordio",
+    title="RecordIO pack",
+    read=recordio,
+    owner="whoever owns the pictures that were packed",
+    terms="theirs; InsightFace gives its packs for non-commercial research only",
+    ask="github.com/deepinsight/insightface, recognition/_datasets_",
+    parts=(Part("the pictures", (PACK, "*.rec"), "unpack the training set, such as faces_webface_112x112, there"),),
+    options=("overlap",),
+)
