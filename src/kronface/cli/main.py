@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
     {
         "demo": demo.demo,
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
-        "data": MappingProxyType({"check": data.check}),
+        "data": MappingProxyType({"check": data.check, "layouts": data.layouts}),
         "train": train.train,
         "evaluate": MappingProxyType(
             {
