@@ -14,7 +14,7 @@ from typing import Any
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import data, demo, identify, report, synth, train
+from kronface.cli import data, demo, extract, identify, report, synth, train
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
         "data": MappingProxyType({"check": data.check, "layouts": data.layouts}),
         "train": train.train,
+        "extract": extract.extract,
         "evaluate": MappingProxyType(
             {
                 "folder": folder.folder,

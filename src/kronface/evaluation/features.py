@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.errors import DataError
+from kronface.evaluation.embedding_store import EmbeddingStore, is_store
 from kronface.files import Progress, atomic_path, no_progress
 
 if TYPE_CHECKING:
@@ -70,8 +71,13 @@ def read_features(path: Path, *, labels: Path | None = None) -> Features:
     Raises:
         DataError: a file is missing or damaged, of another kind, or there is not one label per image.
     """
+    if path.is_dir() and is_store(path):
+        found = _read_store(path)
+        return found if labels is None else replace(found, identities=_checked(read_labels(labels), found, labels))
     if not path.is_file():
-        raise DataError(f"{path} is not a file: name embeddings as {', '.join(SUFFIXES)}")
+        raise DataError(
+            f"{path} is no file of embeddings ({', '.join(SUFFIXES)}), and no folder made by kronface extract"
+        )
     readers = {".npy": _read_npy, ".safetensors": _read_safetensors, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:
         raise DataError(f"{path} is no file of embeddings: its name must end in one of {', '.join(SUFFIXES)}")
@@ -81,11 +87,17 @@ def read_features(path: Path, *, labels: Path | None = None) -> Features:
     if found.values.dtype.kind not in "fiu":
         raise DataError(f"{path} holds values of type {found.values.dtype}: bring numbers")
     identities = found.identities if labels is None else read_labels(labels)
-    if identities is not None and len(identities) != len(found):
-        raise DataError(
-            f"{labels or path} has {len(identities)} labels for {len(found)} embeddings in {path}: bring one each"
-        )
+    if identities is not None:
+        _checked(identities, found, labels or path)
     return Features(found.values, str(path), identities, found.paths, found.columns, found.fingerprint)
+
+
+def _checked(identities: NDArray[np.str_], found: Features, where: Path) -> NDArray[np.str_]:
+    if len(identities) != len(found):
+        raise DataError(
+            f"{where} has {len(identities)} labels for {len(found)} embeddings in {found.source}: bring one each"
+        )
+    return identities
 
 
 def read_labels(path: Path) -> NDArray[np.str_]:
@@ -345,6 +357,34 @@ def read_devkit(
     if values is None:
         raise DataError(f"{root} holds no feature file of the ending {ending}: check both")
     return Features(values, str(root), paths=np.array(paths))
+
+
+def _read_store(folder: Path) -> Features:
+    """The readable pictures of an embedding store."""
+    store = EmbeddingStore(folder)
+    if not store.manifest["complete"]:
+        raise DataError(f"{folder} is not whole: run the same kronface extract again, it goes on")
+    values = np.empty((0, 0), np.float32)
+    texts: dict[str, list[NDArray[np.str_]]] = {PATH: [], IDENTITY: [], "split": []}
+    chances: dict[str, list[NDArray[np.float32]]] = {name: [] for name in store.manifest["predicted"]}
+    filled = 0
+    for number in range(store.parts):
+        table = store.table(number)
+        table = table.filter(table["readable"])
+        if EMBEDDING not in table.columns:
+            raise DataError(f"{folder} holds no embeddings: its network has no identity branch")
+        block = table[EMBEDDING].to_numpy()
+        if number == 0:
+            values = np.empty((store.rows, block.shape[1]), np.float32)
+        values[filled : filled + len(block)] = block
+        filled += len(block)
+        for name, parts in texts.items():
+            parts.append(table[name].to_numpy().astype(np.str_))
+        for name, columns in chances.items():
+            columns.append(table[name].to_numpy())
+    paths, identities, splits = (np.concatenate(parts) for parts in texts.values())
+    known = {name: np.concatenate(columns) for name, columns in chances.items()}
+    return Features(values[:filled], str(folder), identities, paths, {"split": splits, **known}, store.fingerprint)
 
 
 def _load_npy(path: Path) -> NDArray[np.generic]:

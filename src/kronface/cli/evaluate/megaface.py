@@ -168,9 +168,10 @@ def _probes(path: Path, listed: "TemplateList | None", ending: str, missing: str
     import numpy as np
 
     from kronface.errors import ConfigError
+    from kronface.evaluation.embedding_store import is_store
     from kronface.evaluation.features import read_devkit, read_features, select
 
-    if path.is_dir():
+    if path.is_dir() and not is_store(path):
         if listed is None:
             raise ConfigError(f"whose are the features in {path}? name their list by --probe-list")
         found = read_devkit(path, listed.paths, ending, missing=missing, stage="reading probes", progress=progress)
@@ -191,18 +192,19 @@ def _distractors(
     import numpy as np
 
     from kronface.errors import ConfigError
+    from kronface.evaluation.embedding_store import is_store
     from kronface.evaluation.features import read_devkit, read_features, select
     from kronface.evaluation.protocols.megaface_lists import DistractorList
 
     if not lists:
-        if path.is_dir():
+        if path.is_dir() and not is_store(path):
             raise ConfigError(f"which files of {path} are distractors? name their lists by --distractor-lists")
         found = read_features(path)
         return found, [np.arange(len(found))], [DistractorList(len(found), 1, (), "")]
     paths = list(dict.fromkeys(entry for listed in lists for entry in listed.paths))
     row_of = {entry: row for row, entry in enumerate(paths)}
     rows = [np.fromiter((row_of[entry] for entry in listed.paths), np.int64, len(listed.paths)) for listed in lists]
-    if path.is_dir():
+    if path.is_dir() and not is_store(path):
         pool = read_devkit(path, paths, ending, missing=missing, stage="reading distractors", progress=progress)
     else:
         pool = select(read_features(path), paths, missing=missing, source=lists[-1].source)
