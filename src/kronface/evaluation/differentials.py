@@ -104,8 +104,8 @@ def rates_by_group(
     number = np.where(grouping.number[used] < 0, count, grouping.number[used])
 
     def shares(weights: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(people, groups)"""
-        sums = np.bincount(owner * (count + 1) + number, weights, minlength=people * (count + 1))
+        """(people, groups) sums of weights of the trials."""
+        sums = np.bincount(owner * (count + 1) + number, weights, minlength=people * (count + 1)).astype(np.float64)
         return sums.reshape(people, count + 1)[:, :count]
 
     upper, lower, units = shares(wrong[used]), shares(times[used]), shares(np.ones(int(used.sum())))
@@ -196,7 +196,7 @@ def _group(
         reason = f"too few trials to expect {EXPECTED_ERRORS} errors"
     if reason:
         return GroupRate(name, None, None, None, trials, people, errors, reason)
-    low, high = (_finite(end) for end in interval(samples))
+    low, high = (_finite(float(end)) for end in interval(samples))
     # Of so many people none errs in 2.5 % of samples where this share of all people would.
     bound = 1 - ((1 - LEVEL) / 2) ** (1 / people)
     if errors == 0:

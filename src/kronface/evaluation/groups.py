@@ -113,7 +113,7 @@ def largest_ancestry(shares: ArrayLike, names: Sequence[str] = SHARES) -> NDArra
         names: (A,)
     """
     table = np.asarray(shares, np.float64)
-    known = ~np.isnan(table).any(1)
+    known = np.asarray(~np.isnan(table).any(axis=1))
     found = np.array(names)[np.where(known[:, None], table, 0).argmax(1)]
     return np.where(known, found, "")
 
@@ -203,19 +203,22 @@ class GroupTable:
         rows = [str(value).strip() if value is not None else "" for value in self._values(column)]
         if self.aligned:
             return rows
-        named = {PATH: paths, IDENTITY: identities}
-        keys = {key: self._keys(key) for key in named if key in self.table.columns and named[key] is not None}
-        matched = {key: int(np.isin(named[key], there).sum()) for key, there in keys.items()}
+        both = {PATH: paths, IDENTITY: identities}
+        named = {key: names for key, names in both.items() if key in self.table.columns and names is not None}
+        keys = {key: self._keys(key) for key in named}
+        matched = {key: int(np.isin(names, keys[key]).sum()) for key, names in named.items()}
         key = max(matched, key=lambda name: matched[name], default="")
         if not key or not matched[key]:
+            shown = [
+                f"a {k} there is {keys[k][0]}, of the images {names[0]}" for k, names in named.items() if keys[k].size
+            ]
             raise DataError(
                 f"{self.source} says nothing of these images: its column {PATH} should name them as they are named, "
-                f"or its column {IDENTITY} their people" + self._example(named)
+                f"or its column {IDENTITY} their people" + (f" ({'; '.join(shown)})" if shown else "")
             )
         _check_one_each(keys[key], rows, by, self.source)
         value_of = {name: value for name, value in zip(keys[key].tolist(), rows, strict=True) if value}
-        asked = named[key]
-        return [value_of.get(name, "") for name in (() if asked is None else asked.tolist())]
+        return [value_of.get(name, "") for name in named[key].tolist()]
 
     def _values(self, column: str) -> Sequence[object]:
         if column:
@@ -229,12 +232,6 @@ class GroupTable:
 
     def _keys(self, column: str) -> NDArray[np.str_]:
         return np.array(["" if value is None else str(value) for value in self.table[column].to_list()], np.str_)
-
-    def _example(self, named: Mapping[str, NDArray[np.str_] | None]) -> str:
-        for key, values in named.items():
-            if key in self.table.columns and values is not None and len(values) and len(self.table):
-                return f" (a {key} there is {self._keys(key)[0]}, of the images {values[0]})"
-        return ""
 
 
 def read_groups(path: Path) -> GroupTable:
@@ -250,10 +247,7 @@ def read_groups(path: Path) -> GroupTable:
     if not path.is_file():
         raise DataError(f"{path} is not a file: name a table of groups as .csv or .parquet")
     try:
-        if path.suffix.lower() == ".parquet":
-            table = pl.read_parquet(path)
-        else:
-            table = pl.read_csv(path, infer_schema=False)
+        table = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path} cannot be read as a table ({str(error).splitlines()[0]})") from error
     if not {PATH, IDENTITY} & set(table.columns):
@@ -302,7 +296,9 @@ def _check_one_each(keys: NDArray[np.str_], values: Sequence[str], by: str, sour
     seen: dict[str, str] = {}
     for key, value in zip(keys.tolist(), values, strict=True):
         if value and seen.setdefault(key, value) != value:
-            raise DataError(f"{source}: '{by}' of {key} is {seen[key]} in one row and {value} in another: mend the table")
+            raise DataError(
+                f"{source}: '{by}' of {key} is {seen[key]} in one row and {value} in another: mend the table"
+            )
 
 
 def _natural(name: str) -> list[str | int]:

@@ -224,7 +224,14 @@ class Searches:
 
     def returns(self, threshold: float) -> NDArray[np.bool_]:
         """(S,) which searches return the mate, first and at the threshold; a rival of the same score stands before."""
-        found: NDArray[np.bool_] = self.mated & (self.mate >= threshold) & (self.mate > self.rival + np.float32(TIE))
+        first = self.mate > self.rival + np.float32(TIE)
+        found: NDArray[np.bool_] = self.mated & first & (self.mate >= np.float64(threshold))
+        return found
+
+    def names_strangers(self, threshold: float) -> NDArray[np.bool_]:
+        """(S,) which searches for people who are not enrolled return somebody."""
+        # In float64: numpy rounds a plain number to the scores' own precision, and so lets the next score pass.
+        found: NDArray[np.bool_] = ~self.mated & (self.rival >= np.float64(threshold))
         return found
 
 
@@ -299,7 +306,7 @@ def measure(
     return OpenSetResult(
         limit.score,
         size,
-        float((searches.rival >= limit.score)[strangers].mean()),
+        float(searches.names_strangers(limit.score)[strangers].mean()),
         float((~searches.returns(limit.score))[mated].mean()),
         int(strangers.sum()),
         int(mated.sum()),

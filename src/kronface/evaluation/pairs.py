@@ -1,7 +1,7 @@
 """All pairs of some images: the threshold of a wanted FMR over every impostor pair, and what passes it.
 
-The matrix of all scores is never held: blocks of it are looked through for the highest scores of two people, of which no
-more are kept than the wanted FMR lets pass, and one. Those and the genuine pairs are then scored anew in float64.
+The matrix of all scores is never held: blocks of it are looked through for the highest scores of two people, as many
+as the wanted FMR lets pass, and one. Those and the genuine pairs are then scored anew in float64.
 
 - Similarity is the cosine. A pair is accepted where its score is at least the threshold.
 - An impostor pair that scores no more than `templates.TIE` above the first one that may not pass does not pass either.
@@ -49,7 +49,7 @@ class Pairs:
     @property
     def fmr(self) -> float:
         """False match rate over all impostor pairs: at most the target."""
-        return self.false_matches.shape[1] / self.impostors
+        return int(self.false_matches.shape[1]) / self.impostors
 
     @property
     def missed(self) -> NDArray[np.bool_]:
@@ -63,8 +63,9 @@ def count_impostors(identities: ArrayLike) -> int:
     Args:
         identities: (N,) person of each image.
     """
-    counts = np.unique(np.asarray(identities), return_counts=True)[1].tolist()
-    return (sum(counts) ** 2 - sum(count**2 for count in counts)) // 2
+    counts: list[int] = np.unique(np.asarray(identities), return_counts=True)[1].tolist()
+    total = sum(counts)
+    return (total * total - sum(count * count for count in counts)) // 2
 
 
 def compare_pairs(
@@ -98,7 +99,9 @@ def compare_pairs(
     impostors = count_impostors(person)
     allowed = int(np.floor(fmr * impostors + 1e-9))
     if allowed > MOST:
-        raise ConfigError(f"fmr is {fmr}: {allowed:,} of {impostors:,} pairs would pass, {MOST:,} can be kept: lower it")
+        raise ConfigError(
+            f"fmr is {fmr}: {allowed:,} of {impostors:,} pairs would pass, {MOST:,} can be kept: lower it"
+        )
     rows = Rows.of(embeddings)
     genuine = _genuine(person)
     scores = score_pairs(rows, rows, genuine[0], genuine[1], threads=threads)

@@ -1,9 +1,9 @@
 """The format of a results file, `kronface-evaluation/1`, written down and checked.
 
 `SHAPE` lists what every file holds; the file of a network that identifies also holds what `IDENTIFICATION` lists, and
-`cmc_ranks` where its curve does not give every rank from 1, and any file may hold `differentials`. Rates and probabilities lie in [0, 1]; low and high are
-ends of 95 % intervals over people; paths are relative to `data.root`. Files may hold more than is listed, such as
-`settings.seconds`.
+`cmc_ranks` where its curve does not give every rank from 1. Any may hold `differentials`, a list of what `DIFFERENTIAL`
+lists. Rates and probabilities lie in [0, 1]; low and high are ends of 95 % intervals over people; paths are relative to
+`data.root`. Files may hold more than is listed, such as `settings.seconds`.
 """
 
 import math
@@ -92,7 +92,7 @@ DIFFERENTIAL: dict[str, Any] = {
     "images_without_group": int,
     "reason": str,
 }
-"""One measure by one column; a file's `differentials`, where there are any, are a list of them."""
+"""One measure by one column."""
 
 EXAMPLE: dict[str, Any] = {
     "probe": str,

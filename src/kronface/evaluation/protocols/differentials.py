@@ -1,4 +1,4 @@
-"""Demographic differentials of a data set of folders, and of arrays: which trials, which thresholds, and what is said."""
+"""Demographic differentials of folders and of arrays: which trials count, at which thresholds, and what is written."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -87,7 +87,7 @@ def folder_differentials(
         measured = {}
         if limit is not None:
             measured["fnir"] = of_images(searches.mated, ~searches.returns(limit))
-            measured["fpir"] = of_images(~searches.mated, searches.rival >= limit)
+            measured["fpir"] = of_images(~searches.mated, searches.names_strangers(limit))
         found += _open_set(measured, groupings, fpir, limit, len(np.unique(searches.row[~searches.mated])))
     misses, times = identification.image_searches - identification.image_hits, identification.image_searches
     return _ordered(
@@ -143,13 +143,13 @@ def arrays_differentials(
     if metric == "cosine":
         content = _pairs(probes.values, owners, groupings, fmr, resamples, seed, progress, threads)
     else:
-        content = [_absent(g.by, measure, fmr, "pairs are compared by cosine alone") for g in groupings for measure in ONE]
+        content = [
+            _absent(g.by, measure, fmr, "pairs are compared by cosine alone") for g in groupings for measure in ONE
+        ]
     first = found.trials.ranks(ties) == 1
 
     def of_trials(wrong: NDArray[np.bool_], rows: NDArray[np.int64]) -> Measured:
-        return lambda grouping: rates_by_group(
-            wrong, owners[rows], grouping.take(rows), resamples=resamples, seed=seed
-        )
+        return lambda grouping: rates_by_group(wrong, owners[rows], grouping.take(rows), resamples=resamples, seed=seed)
 
     limit = _limit(found.stranger_score, fpir, len(found.strangers))
     measured = {}
