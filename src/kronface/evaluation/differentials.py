@@ -4,7 +4,8 @@ The threshold is set for all people together, as it would be in use. What each g
 FPIR, or its miss rate at rank 1; FMR is that of impostors of the same group, the harder ones.
 
 - A group's rate is given where ten errors or more are to be expected of it: at the rate of all groups together, or at
-  its own if that is higher. Its own alone would hide those groups that are served best.
+  its own if that is higher. Its own alone would hide those groups that are served best. A group of fewer than ten
+  people has none either: what a bootstrap draws from so few says little of others like them.
 - Intervals are at 95 %, by bootstrap over people: all groups are measured on the same draws, and so are their ratios.
   The threshold stays where it is. Where nobody erred, a bootstrap has nothing to draw: the upper end is then the share
   of people of whom none would err in 2.5 % of all samples (Clopper and Pearson 1934).
@@ -21,6 +22,9 @@ from kronface.evaluation.bootstrap import LEVEL, interval, ratio_of, resample_co
 from kronface.evaluation.groups import Grouping
 from kronface.evaluation.pairs import Pairs
 from kronface.evaluation.rates import EXPECTED_ERRORS, is_supported
+
+FEWEST_PEOPLE = 10
+"""In a group that has a rate."""
 
 
 @dataclass(frozen=True)
@@ -190,8 +194,8 @@ def _group(
     reason = ""
     if trials == 0:
         reason = "no trials"
-    elif people < 2:
-        reason = "one person alone"
+    elif people < FEWEST_PEOPLE:
+        reason = f"fewer than {FEWEST_PEOPLE} people"
     elif not is_supported(max(rate, overall), trials):
         reason = f"too few trials to expect {EXPECTED_ERRORS} errors"
     if reason:
