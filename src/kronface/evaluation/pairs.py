@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation.search import Rows, score_pairs
+from kronface.evaluation.strongest import Strongest
 from kronface.evaluation.templates import BLOCK, TIE, normalise, number_people
 from kronface.files import Progress, no_progress
 
@@ -130,23 +131,16 @@ def _highest(
 ) -> NDArray[np.int64]:
     """(2, F) rows of the `wanted` impostor pairs that score highest, or of all that there are."""
     size = len(vectors)
-    kept = np.empty((2, 0), np.int64)
-    scores = np.empty(0, np.float32)
-    floor = np.float32(-np.inf)
+    kept = Strongest(wanted)
     progress(stage, 0, size)
     for start in range(0, size, BLOCK):
         for other in range(start, size, BLOCK):
             product = vectors[start : start + BLOCK] @ vectors[other : other + BLOCK].T
-            at = np.flatnonzero(product.ravel() > floor)
+            scores = product.ravel()
+            at = np.flatnonzero(scores > kept.least)
             first, second = at // product.shape[1] + start, at % product.shape[1] + other
             apart = (first < second) & (person[first] != person[second])
-            kept = np.concatenate([kept, np.stack([first[apart], second[apart]])], 1)
-            scores = np.concatenate([scores, product.ravel()[at[apart]]])
-            if len(scores) > 2 * wanted:
-                best = np.argpartition(scores, len(scores) - wanted)[len(scores) - wanted :]
-                kept, scores = kept[:, best], scores[best]
-                floor = scores.min()
+            kept.add(scores[at[apart]], first[apart], second[apart])
         progress(stage, min(start + BLOCK, size), size)
-    if len(scores) > wanted:
-        kept = kept[:, np.argpartition(scores, len(scores) - wanted)[len(scores) - wanted :]]
-    return kept
+    kept.drop()
+    return np.stack([kept.rows.astype(np.int64), kept.columns])
