@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from kronface.errors import DataError, ImageError
 from kronface.evaluation.comparison import rank1_difference, verdict
 from kronface.evaluation.devkit import DevkitCurves
-from kronface.evaluation.report.plots import attribute_figure, cmc_figure, det_figure, distractor_figure
+from kronface.evaluation.protocols.differentials import MEASURES
+from kronface.evaluation.report.plots import (
+    attribute_figure,
+    cmc_figure,
+    det_figure,
+    differential_figure,
+    distractor_figure,
+)
 from kronface.evaluation.schema import check_result
 from kronface.files import write_text
 
@@ -57,6 +64,7 @@ def build(
         lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda value: "—" if value is None else f"{100 * value:.1f}"
+    environment.filters["digits"] = lambda value: "—" if value is None else f"{100 * value:.3g}"
     environment.filters["plain"] = lambda name: str(name).replace("_", " ")
     identified = [part for result in results if "rank1" in result for part in _variants(result)]
     attributed = [result for result in results if result["attributes"]]
@@ -80,6 +88,7 @@ def build(
         figures=figures,
         attribute_plot=Markup(attribute_figure(attributed, names)) if names else None,  # noqa: S704
         differences=_differences(identified),
+        differentials=[(result, _differentials(result)) for result in results if result.get("differentials")],
         matches=[_matches(result, read) for result in identified if _is_shown(result)],
         samples=[_samples(result, read) for result in attributed if result["samples"]],
         measured=[(result, _command(result)) for result in results],
@@ -135,6 +144,42 @@ def _span(difference: float, low: float, high: float) -> dict[str, str]:
     return {key: f"{100 * value:+.1f}".replace("-", "\u2212") for key, value in values.items()}
 
 
+def _differentials(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """By each column: the measures that are given, a row per group, the ratios, and what is not given."""
+    parts = []
+    entries = result["differentials"]
+    for by in dict.fromkeys(entry["by"] for entry in entries):
+        of_column = [entry for entry in entries if entry["by"] == by]
+        given = [entry for entry in of_column if any(group["supported"] for group in entry["groups"])]
+        groups = [{group["group"]: group for group in entry["groups"]} for entry in of_column if entry["groups"]]
+        people: dict[str, int] = {}
+        for table in groups:
+            for name, group in table.items():
+                people[name] = max(people.get(name, 0), group["people"])
+        cells = [{group["group"]: group for group in entry["groups"]} for entry in given]
+        parts.append(
+            {
+                "by": by,
+                "measures": [(MEASURES[entry["measure"]], _target(entry)) for entry in given],
+                "rows": [(name, count, [table.get(name) for table in cells]) for name, count in people.items()],
+                "ratios": given,
+                "absent": [
+                    f"{MEASURES[entry['measure']]}: {entry['reason'] or 'too few errors are to be expected'}"
+                    for entry in of_column
+                    if entry not in given
+                ],
+                "figure": Markup(differential_figure(given, MEASURES)) if given else None,  # noqa: S704 - our own SVG
+            }
+        )
+    return parts
+
+
+def _target(entry: Mapping[str, Any]) -> str:
+    if entry["target"] is None:
+        return ""
+    return f"at {'FMR' if entry['measure'] in ('fnmr', 'fmr') else 'FPIR'} {entry['target']:g}"
+
+
 def _attribute_row(attributed: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
     """One attribute's base rate, and its scores by each network (None where a network does not predict it)."""
     scores = [result["attributes"].get(name) for result in attributed]
@@ -149,6 +194,10 @@ def _command(result: Mapping[str, Any]) -> str | None:
     for key in ("gallery_images", "draws", "seed", "resamples"):
         if key in result["settings"]:
             words += ["--" + key.replace("_", "-"), str(result["settings"][key])]
+    for key in ("groups", "by", "fmr", "fpir"):
+        if "differentials" in result and key in result["settings"]:
+            value = result["settings"][key]
+            words += [f"--{key}", ",".join(value) if isinstance(value, list) else str(value)]
     return shlex.join([*words, *(["--aligned"] if result["settings"].get("aligned") else [])])
 
 

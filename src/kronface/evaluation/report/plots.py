@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from kronface.evaluation.devkit import DevkitCurves
 
@@ -104,6 +104,40 @@ def attribute_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str])
         return _finish(figure, axes, above=True)
 
 
+def differential_figure(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
+    """Rates of each group with 95 % intervals, one panel per measure, each on its own scale; dashed: all groups.
+
+    Args:
+        entries: differentials by one column, each with a group that has a rate.
+        names: of the measures.
+    """
+    groups = list(dict.fromkeys(group["group"] for entry in entries for group in entry["groups"]))
+    columns = min(len(entries), 3)
+    rows = -(-len(entries) // columns)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7.2, rows * (0.8 + 0.3 * len(groups))), layout="constrained")
+        panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+        for index, axes in enumerate(panels):
+            if index >= len(entries):
+                axes.set_visible(False)
+                continue
+            entry = entries[index]
+            axes.axvline(entry["overall"], color="#888888", linestyle="--", linewidth=1)
+            for group in entry["groups"]:
+                if group["supported"]:
+                    row, rate = groups.index(group["group"]), group["rate"]
+                    ends = [rate if group[end] is None else group[end] for end in ("low", "high")]
+                    axes.plot(ends, [row, row], color=COLOURS[0], linewidth=1.5)
+                    axes.plot([rate], [row], "o", color=COLOURS[0], markersize=5)
+            axes.set_yticks(range(len(groups)), [_label(group) for group in groups])
+            axes.set_ylim(len(groups) - 0.5, -0.5)
+            axes.grid(visible=False, axis="y")
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}"))
+            axes.set_title(f"{names[entry['measure']]}, %", fontsize=10, loc="left")
+        return _svg(figure)
+
+
 def _new(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(6, 3.7), layout="constrained")  # small, so that letters stay legible on a phone
     axes = figure.subplots()
@@ -150,6 +184,10 @@ def _finish(figure: Figure, axes: Axes, *, above: bool = False) -> str:
             axes.legend(fontsize=9, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
         else:
             axes.legend(fontsize=9, frameon=False)
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
