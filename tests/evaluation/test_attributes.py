@@ -27,6 +27,7 @@ def test_equals_scikit_learn_where_labels_are_there() -> None:
         assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(truth, answer))
         assert found.majority == pytest.approx(max(truth.mean(), 1 - truth.mean()))
         assert found.images == known.sum()
+        assert found.average_precision is not None
         assert found.average_precision == pytest.approx(average_precision_score(truth, chances[known, column]))
         assert found.average_precision_low is not None
         assert found.average_precision_high is not None

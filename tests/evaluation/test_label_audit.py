@@ -70,8 +70,8 @@ def test_figures_and_intervals_by_loops_over_pairs() -> None:
         got = found[name]
         assert (got.agreement, got.kappa) == pytest.approx(figures[0])
         ends = np.quantile(figures[1:], [0.025, 0.975], axis=0)
-        np.testing.assert_allclose([got.agreement_low, got.kappa_low], ends[0])  # type: ignore[list-item]
-        np.testing.assert_allclose([got.agreement_high, got.kappa_high], ends[1])  # type: ignore[list-item]
+        assert (got.agreement_low, got.kappa_low) == pytest.approx(tuple(ends[0]))
+        assert (got.agreement_high, got.kappa_high) == pytest.approx(tuple(ends[1]))
 
 
 @pytest.mark.parametrize(

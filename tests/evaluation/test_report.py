@@ -197,7 +197,7 @@ def test_attribute_table_ends_with_the_mean(result: dict[str, Any], tmp_path: Pa
     }
     build([result | {"attributes": scores}], title="T", out=tmp_path / "a.html", read=read_image)
     page = (tmp_path / "a.html").read_text()
-    assert cells(page, "A")[1:] == ["60.0", "80.0", "40.0 – 90.0", "90.0", "50.0", "10.0"]
+    assert cells(page, "A")[1:] == ["60.0", "80.0", "40.0 \u2013 90.0", "90.0", "50.0", "10.0"]
     assert cells(page, "B")[1:] == ["80.0", "—", "one class only", "70.0", "—", "20.0"]
     assert cells(page, "mean") == ["", "70.0", "80.0", "", "80.0", "50.0", "15.0"]
 

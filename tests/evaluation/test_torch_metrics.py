@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, distributed, multiprocessing
+from torch import Tensor, distributed
+from torch.multiprocessing.spawn import spawn
 
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation.attributes import score
@@ -83,7 +84,7 @@ def test_forward_keeps_what_it_is_given() -> None:
 
 
 def process(rank: int, count: int, meeting: str) -> None:
-    """One of `count`: a sampler deals the rows in turn and fills up with some of them; at last one process gets none."""
+    """One of `count`: a sampler deals the rows in turn, some of them twice; at last one process gets none."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count)
     try:
@@ -95,13 +96,14 @@ def process(rank: int, count: int, meeting: str) -> None:
                 for batch in dealt.split(9):
                     update(attributes, rank1, batch)
             check(attributes, rank1)
-            check(attributes, rank1)  # the rows of others are given back in between
+            update(attributes, rank1, torch.arange(2))  # the rows of others are given back, and there is more to come
+            check(attributes, rank1)
     finally:
         distributed.destroy_process_group()
 
 
 def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
-    multiprocessing.spawn(process, args=(2, (tmp_path / "meeting").as_uri()), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn(process, args=(2, (tmp_path / "meeting").as_uri()), nprocs=2)
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kronface.errors import DataError
-from kronface.evaluation.average_precision import average_precision, average_precision_samples
+from kronface.evaluation.average_precision import average_precision_samples
 from kronface.evaluation.bootstrap import interval, ratio_of, resample_counts
 from kronface.evaluation.calibration_error import expected_calibration_error
 from kronface.evaluation.templates import number_people
@@ -85,6 +85,7 @@ def score(
     truth, chance, limits = truth[:, kept], chance[:, kept], np.broadcast_to(limits, len(names))[kept]
     hits, totals = _count(chance, truth, limits, person, len(people))
     counts = resample_counts(len(people), resamples=resamples, seed=seed)
+    once_and_drawn = np.vstack([np.ones(len(people)), counts])
     low, high = interval(ratio_of(counts, hits.sum(2), totals.sum(2)))
     balanced_low, balanced_high = interval(ratio_of(counts, hits, totals).mean(2))
     scores: dict[str, AttributeScore] = {}
@@ -92,8 +93,9 @@ def score(
         images, all_right = totals[:, column].sum(0), hits[:, column].sum(0)
         both = bool((images > 0).all())
         labelled = totals[:, column].sum(1)
-        ranked, yes = chance[:, column], truth[:, column]
-        ranked_low, ranked_high = interval(average_precision_samples(ranked, yes, person, counts)) if both else (0, 0)
+        probability, label = chance[:, column], truth[:, column]
+        precision = average_precision_samples(probability, label, person, once_and_drawn)
+        precision_low, precision_high = interval(precision[1:])
         scores[name] = AttributeScore(
             accuracy=float(all_right.sum() / images.sum()),
             accuracy_low=float(low[column]),
@@ -105,10 +107,10 @@ def score(
             positives=int(((totals[:, column, 0] * 2 >= labelled) & (labelled > 0)).sum()),
             people=int((labelled > 0).sum()),
             images=int(images.sum()),
-            average_precision=average_precision(ranked, yes),
-            average_precision_low=float(ranked_low) if both else None,
-            average_precision_high=float(ranked_high) if both else None,
-            ece=expected_calibration_error(ranked, yes),
+            average_precision=float(precision[0]) if both else None,
+            average_precision_low=float(precision_low) if both else None,
+            average_precision_high=float(precision_high) if both else None,
+            ece=expected_calibration_error(probability, label),
             threshold=float(limits[column]),
         )
     return scores
