@@ -20,6 +20,7 @@ NAN = float("nan")
         ([0.1, 0.2, 0.8], [0, 1, 1], 0.15),
         ([0.2, 0.3, 0.7, 0.8], [0, 1, 0, 1], 0.25),  # as good as 0.75, which is as near to 0.5: the lower
         ([0.2, 0.4, 0.7, 0.8], [0, 1, 0, 1], 0.3),  # as good as 0.75, which is further from 0.5
+        ([0.1, 0.3, 0.6, 0.7], [0, 1, 0, 1], 0.65),  # as good as 0.2
         ([0.6, 0.8], [1, 1], 0.3),  # everything is a yes: midway to 0
         ([0.6, 0.8], [0, 0], 0.9),  # nothing is: midway to 1
         ([0.6, 1.0], [0, 0], 1.5),
@@ -45,9 +46,10 @@ def test_balanced_accuracy_minds_the_rare_class() -> None:
 
 
 def test_neighbouring_numbers_are_told_apart() -> None:
-    low = np.nextafter(0.7, 0)
-    found = choose_thresholds([[low], [0.7]], [[0], [1]])
-    assert found.tolist() == [0.7]
+    low = 0.7
+    for _ in range(4):  # the mean of two neighbours is rounded to either of them
+        low, high = np.nextafter(low, 1), np.nextafter(np.nextafter(low, 1), 1)
+        assert choose_thresholds([[low], [high]], [[0], [1]]).tolist() == [high]
     high = np.nextafter(1.0, 0)
     assert choose_thresholds([[high]], [[0]]).tolist() == [1.0]
 
