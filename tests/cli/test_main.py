@@ -46,6 +46,12 @@ def test_options_are_typed_with_dashes_and_flags_stand_alone() -> None:
     assert normalise(given, known) == expected
     assert normalise(["--aligned", "false"], known) == ["--aligned", "false"]
     assert normalise(["--draws=-1"], known) == ["--draws=-1"]
+    for words in (["--sizes", "10,100"], ["--sizes=10,100"], ["--sizes", "[10,100]"]):
+        assert normalise(["run", *words, "--aligned"], known, frozenset({"sizes"})) == [
+            "run",
+            "--sizes=[10,100]",
+            "--aligned=true",
+        ]
 
 
 def test_mistakes_in_the_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ def check(
     decode: bool = True,
     progress: Progress = no_progress,
 ) -> str:
-    """Says what a data set holds, and exactly what is missing, unreadable or of the wrong count.
+    """Says what a data set holds, exactly what is missing, unreadable or of the wrong count, and under whose terms.
 
     Args:
-        layout: celeba or folder.
+        layout: celeba, celeba-csv, celeba-hub, casia, recordio, folder, lfw, facescrub, megaface, fgnet or ijb.
         root: the data set's folder.
         official: require the official set's counts.
         decode: read every picture, not only their names.
@@ -31,3 +31,11 @@ def check(
         count = "one problem" if len(found.problems) == 1 else f"{len(found.problems)} problems, the first"
         raise DataError(f"{root}: {count}: {found.problems[0]}")
     return found.text()
+
+
+def layouts() -> str:
+    """Lists the layouts that can be read: what each is called, whose it is, under which terms, and where to ask."""
+    from kronface.data.sources import LAYOUTS
+
+    width = max(map(len, LAYOUTS))
+    return "\n".join(f"{layout.name:{width}}  {layout.line()}" for layout in LAYOUTS.values())

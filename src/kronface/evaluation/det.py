@@ -55,7 +55,7 @@ class Det:
     mated: int
     """Searches."""
     strangers: int
-    """Searches."""
+    """Searches, each counted once."""
 
 
 def det(
@@ -127,7 +127,7 @@ def det(
         1 - np.array([_share(rising, limit) for limit in thresholds]),
         thresholds,
         scores.size,
-        strange.size,
+        searches or strange.size,
     )
 
 

@@ -7,7 +7,7 @@ its network (a fingerprint) goes along, and `check_comparable` refuses to mix tw
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -136,6 +136,52 @@ def check_comparable(*parts: Features) -> None:
                 f"{first.source} and {other.source} come from different networks (fingerprints "
                 f"{first.fingerprint[:16]} and {other.fingerprint[:16]}): extract both by one"
             )
+
+
+def select(features: Features, paths: Sequence[str], *, missing: str = "stop", source: str = "the list") -> Features:
+    """The embeddings of some images, in their order: by name, or row by row where the table names none.
+
+    A name that ends in a listed path, after a folder, is that image.
+
+    Args:
+        features: of at least these images.
+        paths: (N,) names of images.
+        missing: 'stop', or 'miss': an image that is not there is a row of NaN.
+        source: of the list, for messages.
+
+    Raises:
+        DataError: images are missing, or names are not clear.
+    """
+    if features.paths is None:
+        if len(features) != len(paths):
+            raise DataError(
+                f"{features.source} holds {len(features)} embeddings for the {len(paths)} images of {source}, and "
+                "names none: bring a .parquet with a column path, or one row per listed image, in that order"
+            )
+        return replace(features, paths=np.array(paths))
+    known = {str(entry): row for row, entry in enumerate(features.paths)}
+    if len(known) < len(features.paths):
+        raise DataError(f"{features.source} names an image twice: bring each once")
+    if not any(entry in known for entry in paths):  # named from another folder on
+        depth = max(entry.count("/") for entry in paths) + 1
+        known = {"/".join(entry.split("/")[-depth:]): row for entry, row in known.items()}
+    rows = np.fromiter((known.get(entry, -1) for entry in paths), np.int64, len(paths))
+    absent = np.flatnonzero(rows < 0)
+    if len(absent) == len(paths) or (len(absent) and missing == "stop"):
+        raise DataError(
+            f"{features.source} lacks {len(absent)} of the {len(paths)} images of {source}, the first "
+            f"{paths[int(absent[0])]}: extract them, or give --missing miss to count them as not found"
+        )
+    if len(paths) == len(features) and (rows == np.arange(len(paths))).all():
+        return replace(features, paths=np.array(paths))
+    values = np.asarray(features.values[np.maximum(rows, 0)])
+    if len(absent):
+        values = values if values.dtype.kind == "f" else values.astype(np.float64)
+        values[absent] = np.nan
+    rows = np.maximum(rows, 0)
+    identities = None if features.identities is None else features.identities[rows]
+    columns = {name: np.asarray(column)[rows] for name, column in features.columns.items()}
+    return Features(values, features.source, identities, np.array(paths), columns, features.fingerprint)
 
 
 def write_features(path: Path, features: Features) -> None:

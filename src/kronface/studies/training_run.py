@@ -23,6 +23,7 @@ def train(
     layout: str = "celeba",
     official: bool = False,
     aligned: bool = False,
+    overlap: str = "as-paper",
     held_out: float = 0.1,
     identities: int | None = None,
     images: int | None = None,
@@ -69,11 +70,14 @@ def train(
     Args:
         out: the run's folder.
         root: the data set's folder; synth has none.
-        layout: how the data set lies on disk: celeba or folder; or synth, people who are rendered without files.
+        layout: how the data set lies on disk, as kronface data layouts lists them; or synth, people who are rendered
+            without files.
         official: require the official set's counts.
-        aligned: the pictures of a folder layout are crops at the reference points already.
-        held_out: share of the people of a folder layout, which has no splits, that are kept from training for the
-            best epoch and the threshold; with fewer than four such people, all are trained on. For synth, so many
+        aligned: the pictures are crops at the reference points already (folder, facescrub, megaface, fgnet).
+        overlap: CASIA-WebFace's people who are also FaceScrub probes or in LFW: as-paper keeps them, removed leaves
+            them out (casia, and recordio with train.lst).
+        held_out: share of the people of a layout without splits that are kept from training for the best epoch and
+            the threshold; with fewer than four such people, all are trained on. For synth, so many
             further people.
         identities: people to train on (synth); 400 by default.
         images: pictures of each, in each epoch (synth); 8 by default.
@@ -134,7 +138,9 @@ def train(
 
     resolve_precision(precision, resolve_device(device))
     augmentation(augment)
-    _check_layout(layout, root=root, identities=identities, images=images, official=official, aligned=aligned)
+    _check_layout(
+        layout, root=root, identities=identities, images=images, official=official, aligned=aligned, overlap=overlap
+    )
     source: TrainingSource
     if layout == SYNTH:
         source = RenderedSource(
@@ -153,6 +159,7 @@ def train(
             layout=layout,
             official=official,
             aligned=aligned,
+            overlap=overlap,
             held_out=held_out,
             seed=seed,
             max_bad_share=max_bad_share,
@@ -242,13 +249,17 @@ def train(
     return said
 
 
-def _check_layout(layout: str, *, root: Path | None, official: bool, aligned: bool, **rendered: int | None) -> None:
+def _check_layout(
+    layout: str, *, root: Path | None, official: bool, aligned: bool, overlap: str, **rendered: int | None
+) -> None:
     """Refuses options that do not go together."""
     from kronface.data.sources import LAYOUTS
+    from kronface.data.sources.overlap import OVERLAP
     from kronface.studies.training_source import SYNTH
 
     if layout == SYNTH:
-        given = [name for name, value in (("root", root), ("official", official), ("aligned", aligned)) if value]
+        of_files = {"root": root, "official": official, "aligned": aligned, "overlap": overlap != OVERLAP[0]}
+        given = [name for name, value in of_files.items() if value]
         if given:
             raise ConfigError(f"--{given[0]} belongs to data sets on disk: the layout {SYNTH} has no files")
         return

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from kronface.errors import DataError, ImageError
 from kronface.evaluation.attributes import mean_scores
 from kronface.evaluation.comparison import rank1_difference, verdict
-from kronface.evaluation.report.plots import attribute_figure, cmc_figure, distractor_figure
+from kronface.evaluation.devkit import DevkitCurves
+from kronface.evaluation.report.plots import attribute_figure, cmc_figure, det_figure, distractor_figure
 from kronface.evaluation.schema import check_result
 from kronface.files import write_text
 
@@ -26,7 +27,14 @@ ImageReader = Callable[[Path], NDArray[np.uint8]]
 """Decodes a picture to (H, W, 3) RGB, or raises ImageError."""
 
 
-def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path, read: ImageReader) -> None:
+def build(
+    results: Sequence[Mapping[str, Any]],
+    *,
+    title: str,
+    out: Path,
+    read: ImageReader,
+    imported: Sequence[DevkitCurves] = (),
+) -> None:
     """Writes the page; nothing in it is fetched from anywhere.
 
     Args:
@@ -34,6 +42,7 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path, read: 
         title: of the page.
         out: the file.
         read: decodes the pictures that are shown; one that it refuses is left out.
+        imported: other systems' CMC curves, for the same figure.
 
     Raises:
         DataError: there are no results, or one of them is not whole.
@@ -50,7 +59,7 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path, read: 
     )
     environment.filters["percent"] = lambda value: "—" if value is None else f"{100 * value:.1f}"
     environment.filters["plain"] = lambda name: str(name).replace("_", " ")
-    identified = [result for result in results if "rank1" in result]
+    identified = [part for result in results if "rank1" in result for part in _variants(result)]
     attributed = [result for result in results if result["attributes"]]
     # Untrained networks guess: they belong beside trained ones only where people are told apart.
     attributed = [result for result in attributed if result["checkpoint"]] or attributed
@@ -58,8 +67,11 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path, read: 
     rows = [_attribute_row(attributed, name) for name in names]
     figures = []
     if identified:
-        figures.append(("Cumulative match characteristic", Markup(cmc_figure(identified))))  # noqa: S704 - our own SVG
+        figures.append(("Cumulative match characteristic", Markup(cmc_figure(identified, imported))))  # noqa: S704 - our own SVG
         figures.append(("Rank-1 as distractors grow", Markup(distractor_figure(identified))))  # noqa: S704
+    searched = [result for result in results if result.get("det")]
+    if searched:
+        figures.append(("Strangers: DET", Markup(det_figure(searched))))  # noqa: S704
     page = environment.get_template("page.html").render(
         title=title,
         headline=_headline(results, identified),
@@ -80,14 +92,24 @@ def build(results: Sequence[Mapping[str, Any]], *, title: str, out: Path, read: 
     write_text(out, page)
 
 
+def _variants(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A result, and what it says besides of the same embeddings, such as without noisy images."""
+    others = result.get("variants") or {}
+    if not others:
+        return [dict(result)]
+    raw = dict(result) | {"name": f"{result['name']} (raw)"}
+    return [raw, *(dict(result) | part | {"name": f"{result['name']} ({name})"} for name, part in others.items())]
+
+
 def _headline(results: Sequence[Mapping[str, Any]], identified: Sequence[Mapping[str, Any]]) -> str:
     if not identified:
         data = results[0]["data"]
         return f"Attributes measured on {data['images']} pictures of {data['people']} people."
     trained = [result for result in identified if result["checkpoint"]] or identified
     best = max(trained, key=lambda result: result["rank1"])
+    kind = "people" if best["protocol"] == "folder" else "candidates"
     return (
-        f"Among {best['people']} people, {best['name']} names the right one first in "
+        f"Among {best['people']:,} {kind}, {best['name']} names the right one first in "
         f"{100 * best['rank1']:.1f} % of {best['probes']} searches per draw "
         f"(95 % interval {100 * best['rank1_low']:.1f} to {100 * best['rank1_high']:.1f} %)."
     )

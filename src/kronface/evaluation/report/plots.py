@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from kronface.evaluation.devkit import DevkitCurves
+
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
 
@@ -26,13 +28,15 @@ STYLE: Any = {
 }
 
 
-def cmc_figure(results: Sequence[Mapping[str, Any]]) -> str:
-    """CMC curves on a logarithmic axis of ranks, with 95 % bands."""
+def cmc_figure(results: Sequence[Mapping[str, Any]], imported: Sequence[DevkitCurves] = ()) -> str:
+    """CMC curves on a logarithmic axis of ranks, with 95 % bands; those of other systems' files without."""
     with rc_context(STYLE):
         figure, axes = _new("rank (log)", "identified within that rank")
         for index, result in enumerate(results):
             ranks = result.get("cmc_ranks") or range(1, len(result["cmc"]) + 1)
             _curve(axes, index, result["name"], ranks, result["cmc"], result["cmc_low"], result["cmc_high"])
+        for index, other in enumerate(imported, len(results)):
+            _curve(axes, index, f"{other.name} (imported)", other.ranks.tolist(), other.cmc.tolist())
         return _finish(figure, axes)
 
 
@@ -43,6 +47,25 @@ def distractor_figure(results: Sequence[Mapping[str, Any]]) -> str:
         for index, result in enumerate(results):
             part = result["distractors"]
             _curve(axes, index, result["name"], part["counts"], part["rank1"], part["low"], part["high"], marker="o")
+        return _finish(figure, axes)
+
+
+def det_figure(results: Sequence[Mapping[str, Any]]) -> str:
+    """FNIR against FPIR, both logarithmic."""
+    with rc_context(STYLE):
+        figure, axes = _new("false positive identification rate (log)", "false negative identification rate (log)")
+        for index, result in enumerate(results):
+            part = result["det"]
+            kept = [(x, y) for x, y in zip(part["fpir"], part["fnir"], strict=True) if x > 0 and y > 0]
+            if kept:
+                _curve(axes, index, result["name"], [x for x, _ in kept], [y for _, y in kept])
+        rates = [rate for result in results for rate in result["det"]["fnir"] if rate > 0]
+        axes.set_yscale("log")
+        axes.set_ylim(0.8 * min(rates, default=0.5), 1.1)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_locator(NullLocator())
         return _finish(figure, axes)
 
 
@@ -98,10 +121,10 @@ def _curve(
     axes: Axes,
     index: int,
     name: str,
-    x: Sequence[int] | range,
+    x: Sequence[float] | range,
     y: Sequence[float],
-    low: Sequence[float],
-    high: Sequence[float],
+    low: Sequence[float] | None = None,
+    high: Sequence[float] | None = None,
     *,
     marker: str = "",
 ) -> None:
@@ -109,7 +132,8 @@ def _curve(
     axes.plot(
         x, y, color=colour, linestyle=DASHES[index % len(DASHES)], marker=marker, markersize=3, label=_label(name)
     )
-    axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+    if low is not None and high is not None:
+        axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
 
 
 def _label(name: str) -> str:

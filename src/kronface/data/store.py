@@ -1,0 +1,30 @@
+"""Encoded pictures that lie in no files of their own: records of a pack, rows of a table."""
+
+from pathlib import Path
+from typing import Protocol
+
+from kronface.faces.image import Image, decode_image, read_image
+
+
+class Store(Protocol):
+    """Where the bytes of pictures lie. It can be pickled: processes that read side by side get a copy."""
+
+    @property
+    def start_method(self) -> str | None:
+        """How such processes must be started ('spawn'); None where the system's way will do."""
+
+    def read(self, path: str) -> bytes:
+        """The encoded picture of a path in the records.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+
+
+def read_picture(root: Path, path: str, store: Store | None) -> Image:
+    """One picture of some records, (H, W, 3) uint8 RGB: from the store, or without one from its file below the root.
+
+    Raises:
+        ImageError: the picture cannot be read; names it.
+    """
+    return read_image(root / path) if store is None else decode_image(store.read(path), str(root / path))
