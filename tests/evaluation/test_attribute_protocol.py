@@ -7,7 +7,7 @@ import pytest
 
 from kronface.errors import DataError
 from kronface.evaluation.attribute_thresholds import choose_thresholds
-from kronface.evaluation.protocols.attributes import measure_attributes
+from kronface.evaluation.protocols.attributes import describe_attributes, measure_attributes
 
 
 def people_of(seed: int, images: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -36,6 +36,11 @@ def test_chosen_thresholds_come_from_validation_and_mend_what_is_too_low() -> No
     assert found["mean"]["accuracy"] == pytest.approx(np.mean([found["attributes"][n]["accuracy"] for n in "ABC"]))
     assert found["labels"]["B"]["pairs"] > 300
     assert found["labels"]["C"]["kappa"] is None
+    at_half, at_chosen = describe_attributes(found)
+    assert at_half.startswith(
+        f"3 attributes at 0.5, mean: accuracy {found['mean']['accuracy']:.4f}, balanced accuracy 0."
+    )
+    assert at_chosen.startswith("at thresholds chosen for accuracy on 300 validation images: accuracy 0.")
 
 
 def test_without_validation_nothing_is_chosen() -> None:
@@ -43,5 +48,10 @@ def test_without_validation_nothing_is_chosen() -> None:
     found = measure_attributes(chances, labels, people, "ABC", resamples=10)
     assert found["chosen"] is None
     assert set(found) == {"attributes", "mean", "chosen", "labels"}
+    assert len(describe_attributes(found)) == 1
+    unlabelled = measure_attributes(chances, labels * np.nan, people, "ABC", resamples=10)
+    assert describe_attributes(unlabelled) == ["attributes: no labels"]
+    one_class = measure_attributes(chances[:, 2:], labels[:, 2:], people, "C", resamples=10)
+    assert "balanced" not in describe_attributes(one_class)[0]
     with pytest.raises(DataError, match="validation labels"):
         measure_attributes(chances, labels, people, "ABC", validation=([[0.1]], [[1]]))

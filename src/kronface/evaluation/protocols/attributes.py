@@ -1,6 +1,6 @@
 """Attributes by splits: thresholds are chosen on validation people, and measured on test people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kronface.errors import DataError
 from kronface.evaluation.attribute_thresholds import Criterion, choose_thresholds
-from kronface.evaluation.attributes import mean_scores, score
+from kronface.evaluation.attributes import MEANS, mean_scores, score
 from kronface.evaluation.label_audit import audit_labels
 
 
@@ -61,3 +61,23 @@ def measure_attributes(
         chosen = {"criterion": criterion, "images": len(truth), **scored(thresholds)}
     audit = audit_labels(labels, identities, names, resamples=resamples, seed=seed)
     return scored(0.5) | {"chosen": chosen, "labels": {name: asdict(entry) for name, entry in audit.items()}}
+
+
+def describe_attributes(measured: Mapping[str, Any]) -> list[str]:
+    """Lines for the terminal: the means of what `measure_attributes` gave, at 0.5 and at the chosen thresholds."""
+    count = len(measured["attributes"])
+    if count == 0:
+        return ["attributes: no labels"]
+    lines = [f"{count} attributes at 0.5, mean: {_means(measured['mean'], MEANS)}"]
+    if measured["chosen"] is not None:
+        chosen = measured["chosen"]
+        criterion, means = chosen["criterion"].replace("_", " "), chosen["mean"]
+        lines.append(
+            f"at thresholds chosen for {criterion} on {chosen['images']} validation images: "
+            f"{_means(means, ('accuracy', 'balanced_accuracy'))}"
+        )
+    return lines
+
+
+def _means(means: Mapping[str, float | None], keys: Sequence[str]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {means[key]:.4f}" for key in keys if means[key] is not None)
