@@ -52,8 +52,15 @@ OPTIONAL: dict[str, dict[str, Any]] = {
     "data": {"layout": str, "notes": [str]},
     "checkpoint": {"fusion": str, "training": dict},
     "open_set": {"target_fpir": NUMBER, "extrapolated": bool, "calibrated_on": int},
+    "attributes": {
+        "average_precision": MAYBE,  # null where a class is absent
+        "average_precision_low": MAYBE,
+        "average_precision_high": MAYBE,
+        "ece": MAYBE,  # null where no face was found
+        "threshold": NUMBER,
+    },
 }
-"""What these tables may hold besides."""
+"""What these tables may hold besides; `attributes` stands for the table of each attribute."""
 
 OPEN_SET: dict[str, Any] = {
     "threshold": NUMBER,
@@ -134,10 +141,12 @@ def check_result(stored: Any, where: str) -> None:  # noqa: ANN401 - whatever a 
     fault = _fault(stored, shape, "")
     for key, part in (("data", SHAPE["data"]), ("checkpoint", CHECKPOINT), ("open_set", OPEN_SET)):
         if not fault and stored[key] is not None:
-            present = {name: kind for name, kind in OPTIONAL[key].items() if name in stored[key]}
-            fault = _fault(stored[key], part | present, key)
+            fault = _fault(stored[key], part | _present(stored[key], OPTIONAL[key]), key)
     if not fault and "differentials" in stored:
         fault = _fault(stored["differentials"], [DIFFERENTIAL], "differentials") or _contradicts(stored)
+    if not fault:
+        for name, table in stored["attributes"].items():
+            fault = fault or _fault(table, _present(table, OPTIONAL["attributes"]), f"attributes.{name}")
     if not fault and "rank1" in stored:
         curve: tuple[str, ...] = ("cmc", "cmc_low", "cmc_high")
         if "cmc_ranks" in stored:
@@ -187,6 +196,10 @@ def _contradicts(stored: Mapping[str, Any]) -> str:
         if not {entry["worst"], entry["best"]} <= {"", *(g["group"] for g in entry["groups"] if g["supported"])}:
             return f"has a worst or best group without a rate {where}"
     return ""
+
+
+def _present(table: Mapping[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
+    return {key: kind for key, kind in shape.items() if key in table}
 
 
 def _unequal(table: Mapping[str, Any], keys: Sequence[str], where: str) -> str:

@@ -1,7 +1,7 @@
 """CelebA through a network, or its embeddings from a file: both splits that are measured, and the results file."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 
 from kronface.data.records import Records
 from kronface.errors import ConfigError, DataError
-from kronface.evaluation.attributes import score
+from kronface.evaluation.attribute_thresholds import Criterion
 from kronface.evaluation.features import Features, select
-from kronface.evaluation.protocols.celeba import identify_celeba
+from kronface.evaluation.groups import GroupTable, groupings
+from kronface.evaluation.label_audit import voted_labels
+from kronface.evaluation.protocols.arrays import Identification
+from kronface.evaluation.protocols.attributes import describe_attributes, measure_attributes
+from kronface.evaluation.protocols.celeba import CelebA, identify_celeba
 from kronface.evaluation.protocols.celeba_content import celeba_content
+from kronface.evaluation.protocols.differentials import arrays_differentials, describe
 from kronface.evaluation.result import assemble
+from kronface.evaluation.trials import Trials
 from kronface.faces.detect import Detector
 from kronface.files import Progress, no_progress
 from kronface.hardware import processor_name
@@ -27,20 +33,23 @@ SPLITS = ("test", "validation")
 class Split:
     """What is known of one split's images."""
 
-    people: NDArray[np.str_]
-    """(N,)"""
+    records: Records
+    """Of the N images that could be read."""
     embeddings: Features | None
     """With people; None where the network has none."""
     probabilities: NDArray[np.floating] | None
     """(N, T), NaN where no face was found; None where none are predicted."""
     predicted: tuple[str, ...]
     """Names of the T attributes."""
-    labels: NDArray[np.float32]
-    """(N, T)"""
     bad: tuple[dict[str, str], ...] = field(default=())
     """Path and reason of unreadable images, which are left out."""
     not_found: int = 0
     """Images without a face."""
+
+    @property
+    def people(self) -> NDArray[np.str_]:
+        """(N,) who they show."""
+        return self.records.table["identity"].to_numpy().astype(np.str_)
 
 
 def embed_splits(
@@ -77,11 +86,10 @@ def read_splits(records: Records, features: Features) -> tuple[Split, Split]:
         columns = [np.asarray(chosen.columns[name], np.float64) for name in predicted]
         splits.append(
             Split(
-                people,
+                part,
                 Features(chosen.values, chosen.source, people, np.array(paths), {}, features.fingerprint),
                 np.stack(columns, 1) if columns else None,
                 predicted,
-                part.labels(predicted),
                 not_found=int(np.isnan(chosen.values).any(1).sum()),
             )
         )
@@ -97,8 +105,13 @@ def evaluate_celeba(
     settings: dict[str, Any],
     checkpoint: dict[str, Any] | None = None,
     attributes: Sequence[str] | None = None,
+    criterion: Criterion = "accuracy",
     draws: int = 10,
     sizes: Sequence[int] | None = None,
+    groups: GroupTable | None = None,
+    by: Sequence[str] = (),
+    fmr: float = 1e-3,
+    fpir: float = 0.05,
     threads: int | None = None,
     resamples: int = 1000,
     seed: int = 0,
@@ -114,8 +127,13 @@ def evaluate_celeba(
         settings: what else a repetition needs.
         checkpoint: what `describe_checkpoint` says, or None.
         attributes: which to measure; all that are predicted by default.
+        criterion: what thresholds of attributes maximise on the validation split.
         draws: seeded choices of the enrolled images.
         sizes: numbers of distractors to give rank-1 at.
+        groups: of these people or pictures, for differentials.
+        by: columns of it, or attributes, by which people are grouped; a person's group is what most labels say.
+        fmr: at whose threshold FNMR and FMR of the groups are given.
+        fpir: at whose threshold FNIR and FPIR of the groups are given.
         threads: of the search.
         resamples: of the bootstrap over people.
         seed: of the draws and of the bootstrap.
@@ -154,6 +172,21 @@ def evaluate_celeba(
             resamples=resamples,
             seed=seed,
         )
+        if by or groups is not None:
+            result["differentials"] = _differentials(
+                found,
+                test,
+                validation,
+                groups,
+                by,
+                fmr=fmr,
+                fpir=fpir,
+                threads=threads,
+                resamples=resamples,
+                seed=seed,
+                progress=progress,
+            )
+            lines += describe(result["differentials"])
     elif test.probabilities is None:
         raise DataError(
             f"{name} gives neither embeddings nor attributes of {records.root}: there is nothing to measure"
@@ -169,18 +202,88 @@ def evaluate_celeba(
             processor=processor_name(),
         )
     result["bad_images"] = [*test.bad, *validation.bad]
-    if test.probabilities is not None:
+    if test.probabilities is not None and validation.probabilities is not None:
         kept = [column for column, entry in enumerate(test.predicted) if not attributes or entry in attributes]
-        scores = score(
+        names = [test.predicted[column] for column in kept]
+        measured = measure_attributes(
             test.probabilities[:, kept],
-            test.labels[:, kept],
+            test.records.labels(names),
             test.people,
-            [test.predicted[column] for column in kept],
+            names,
+            validation=(validation.probabilities[:, kept], validation.records.labels(names)),
+            criterion=criterion,
             resamples=resamples,
             seed=seed,
         )
-        result["attributes"] = {key: asdict(value) for key, value in scores.items()}
+        result |= {"attributes": measured.pop("attributes"), "attribute_protocol": measured}
+        lines += describe_attributes({"attributes": result["attributes"], **measured})
     return result, lines
+
+
+def _differentials(
+    found: CelebA,
+    test: Split,
+    validation: Split,
+    groups: GroupTable | None,
+    by: Sequence[str],
+    *,
+    fmr: float,
+    fpir: float,
+    threads: int | None,
+    resamples: int,
+    seed: int,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """Of the first draw, without distractors; groups are a table's, or what most labels of a person say."""
+    assert test.embeddings is not None
+    assert validation.embeddings is not None
+    splits = (test, validation)
+    people = np.concatenate([split.people for split in splits])
+    paths = np.concatenate([split.records.table["path"].to_numpy().astype(np.str_) for split in splits])
+    both = Features(
+        np.concatenate([np.asarray(part.values) for part in (test.embeddings, validation.embeddings)]),
+        str(test.records.root),
+        people,
+        paths,
+    )
+    labelled = [name for name in by if name in test.records.attributes]
+    labels = np.concatenate([split.records.labels(labelled) for split in splits])
+    voted = voted_labels(labels, people) if labelled else labels
+    columns = {
+        name: np.where(np.isnan(voted[:, k]), "", np.where(voted[:, k] > 0.5, name, f"not {name}"))
+        for k, name in enumerate(labelled)
+    }
+    tables = [GroupTable.of_columns(f"the labels of {test.records.root}", columns), *([groups] if groups else [])]
+    trials = len(found.probe) // found.draws
+    first = Identification(
+        trials=_first(found.fixed, trials),
+        fixed=_first(found.fixed, trials),
+        distractors=_first(found.distractors, trials),
+        names=found.names,
+        probe=found.probe[:trials],
+        mate=found.mate[:trials],
+        score=found.score[:trials],
+        strangers=len(test.people) + np.arange(len(validation.people)),
+        stranger_score=found.stranger_score[: len(validation.people)],
+        not_found=(0, 0, 0),
+        compared=0,
+        seconds=0.0,
+    )
+    return arrays_differentials(
+        first,
+        both,
+        groupings(tables, by, identities=people, paths=paths),
+        fmr=fmr,
+        fpir=fpir,
+        seed=seed,
+        resamples=resamples,
+        threads=threads,
+        progress=progress,
+    )
+
+
+def _first(trials: Trials, count: int) -> Trials:
+    return replace(trials, higher=trials.higher[:count], tied=trials.tied[:count], person=trials.person[:count])
 
 
 def _require(records: Records, split: str) -> Records:
@@ -212,11 +315,10 @@ def _embed(
     paths = found.records.table["path"].to_numpy().astype(np.str_)
     vectors = found.embeddings
     return Split(
-        people,
+        found.records,
         None if vectors is None else Features(vectors, f"the {split} split", people, paths, {}, embedder.fingerprint),
         found.probabilities,
         embedder.predicted,
-        found.records.labels(embedder.predicted),
         tuple(asdict(image) for image in found.bad),
         len(found.not_found),
     )

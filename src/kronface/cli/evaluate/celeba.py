@@ -1,6 +1,7 @@
 """`kronface evaluate celeba`: identification among CelebA's test people, and its attributes."""
 
 from pathlib import Path
+from typing import Literal
 
 from kronface.cli.checkpoints import checkpoint_name, default_checkpoint
 from kronface.files import Progress, check_writable, no_progress, write_json
@@ -12,6 +13,11 @@ def celeba(
     checkpoint: Path | None = None,
     features: Path | None = None,
     attributes: list[str] | None = None,
+    criterion: Literal["accuracy", "balanced_accuracy"] = "accuracy",
+    groups: Path | None = None,
+    by: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
+    fmr: float = 1e-3,
+    fpir: float = 0.05,
     draws: int = 10,
     sizes: list[int] | None = None,
     official: bool = False,
@@ -37,6 +43,12 @@ def celeba(
         features: embeddings instead: a .parquet with the columns path and embedding, and, for attributes, a column of
             probabilities under each attribute's name.
         attributes: which to measure; all that are predicted by default.
+        criterion: what attributes' thresholds maximise on the validation split.
+        groups: a table (.csv or .parquet) that says who belongs to which group, by a column path or identity.
+        by: attributes, such as Male,Young, or columns of the table, to give error rates by; a person's attribute is
+            what most of the person's labels say.
+        fmr: at whose threshold FNMR and FMR of the groups are given.
+        fpir: at whose threshold FNIR and FPIR of the groups are given.
         draws: seeded choices of the enrolled images.
         sizes: numbers of distractors to give rank-1 at; it is the exact mean over all subsets of that size.
         official: an error unless images, identities and splits are those of the official set.
@@ -52,7 +64,9 @@ def celeba(
     from kronface.data.sources.celeba import celeba as read_celeba
     from kronface.errors import ConfigError
     from kronface.evaluation.features import read_features
+    from kronface.evaluation.groups import column_names, read_groups
     from kronface.evaluation.identification import check_options
+    from kronface.evaluation.protocols.differentials import check_targets
     from kronface.faces.detect import YuFaceDetector
     from kronface.runtime.celeba import embed_splits, evaluate_celeba, read_splits
     from kronface.runtime.describe import describe_checkpoint
@@ -63,7 +77,13 @@ def celeba(
         raise ConfigError("--features holds embeddings already, so --checkpoint has no use: leave one of them out")
     if json is not None:
         check_writable(json)
+    check_targets(fmr=fmr, fpir=fpir)
+    columns = column_names(by)
+    table = None if groups is None else read_groups(groups)
     records = read_celeba(root, official=official)
+    unknown = [column for column in columns if table is None and column not in records.attributes]
+    if unknown:
+        raise ConfigError(f"--by names {unknown[0]}, which is no attribute of {root}: bring a table by --groups")
     described = None
     if features is not None:
         test, validation = read_splits(records, read_features(features))
@@ -80,9 +100,23 @@ def celeba(
         test,
         validation,
         name=name or named,
-        settings={"features": None if features is None else str(features), "attributes": attributes, "sizes": sizes},
+        settings={
+            "features": None if features is None else str(features),
+            "attributes": attributes,
+            "criterion": criterion,
+            "sizes": sizes,
+            "groups": None if groups is None else str(groups),
+            "by": columns,
+            "fmr": fmr,
+            "fpir": fpir,
+        },
         checkpoint=described,
         attributes=attributes,
+        criterion=criterion,
+        groups=table,
+        by=columns,
+        fmr=fmr,
+        fpir=fpir,
         draws=draws,
         sizes=sizes,
         threads=threads,

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from kronface.errors import DataError, ImageError
+from kronface.evaluation.attributes import mean_scores
 from kronface.evaluation.comparison import rank1_difference, verdict
 from kronface.evaluation.devkit import DevkitCurves
 from kronface.evaluation.protocols.differentials import MEASURES
@@ -71,6 +72,7 @@ def build(
     # Untrained networks guess: they belong beside trained ones only where people are told apart.
     attributed = [result for result in attributed if result["checkpoint"]] or attributed
     names = list(dict.fromkeys(name for result in attributed for name in result["attributes"]))
+    rows = [_attribute_row(attributed, name) for name in names]
     figures = []
     if identified:
         figures.append(("Cumulative match characteristic", Markup(cmc_figure(identified, imported))))  # noqa: S704 - our own SVG
@@ -84,7 +86,10 @@ def build(
         results=results,
         identified=identified,
         attributed=attributed,
-        attribute_rows=[_attribute_row(attributed, name) for name in names],
+        attribute_rows=rows,
+        base_mean=mean_scores({row["name"]: row["base"] for row in rows})["majority"],
+        means=[mean_scores(result["attributes"]) for result in attributed],
+        ranked=any("average_precision" in score for row in rows for score in row["scores"] if score),
         figures=figures,
         attribute_plot=Markup(attribute_figure(attributed, names)) if names else None,  # noqa: S704
         differences=_differences(identified),
@@ -222,7 +227,8 @@ def _samples(result: Mapping[str, Any], read: ImageReader) -> dict[str, Any]:
         bars = []
         for name, chance in sample["probabilities"].items():
             truth = sample["labels"].get(name)
-            right = None if truth is None else (chance >= 0.5) == bool(truth)
+            limit = result["attributes"].get(name, {}).get("threshold", 0.5)
+            right = None if truth is None else (chance >= limit) == bool(truth)
             bars.append({"name": name, "chance": chance, "truth": truth, "right": right})
         faces.append({"picture": _picture(root, sample["path"], read), "bars": bars})
     return {"name": result["name"], "faces": faces}
