@@ -105,13 +105,52 @@ def test_the_command_measures_a_table(celeba_people: Path, tmp_path: Path, capfd
     assert result["rank1"] > 0.7
     assert result["attributes"]["Male"]["accuracy"] == 1.0
     assert set(result["attributes"]) == {"Male"}
+    assert result["attribute_protocol"]["chosen"]["attributes"]["Male"]["accuracy"] == 1.0
+    assert result["attribute_protocol"]["labels"]["Male"]["agreement"] == 1.0
     assert main(["report", str(out), "--out", str(tmp_path / "page.html")]) == 0
     capfd.readouterr()
     for more, message in (
         (["--attributes", "Bald"], "--attributes names Bald"),
         (["--official"], "not the official CelebA"),
         (["--sizes", "17"], "from 0 to the 16 distractors"),
+        (["--by", "Tall"], "--by names Tall"),
         (["--checkpoint", str(tmp_path)], "--checkpoint has no use"),
     ):
         assert main([*words, *more]) == 2
         assert message in capfd.readouterr().err.strip().splitlines()[-1]
+
+
+def test_error_rates_by_attribute_are_those_of_the_first_draw(celeba_people: Path, tmp_path: Path) -> None:
+    """Six test people and 24 validation people: groups by the vote of their labels, made here."""
+    import shutil
+
+    root = tmp_path / "celeba"
+    shutil.copytree(celeba_people, root, ignore=shutil.ignore_patterns("img_align_celeba"))
+    (root / "img_align_celeba").mkdir()
+    rng = np.random.default_rng(2)
+    owner = np.repeat(np.arange(60), 6)
+    images = [f"{number:06d}.jpg" for number in range(1, 361)]
+    tall = owner % 2 == 0
+    noisy = tall ^ (np.arange(360) % 6 == 0)  # one of six labels of each person is wrong
+    header = "360\nMale \n"
+    labels = "".join(f"{name} {1 if yes else -1}\n" for name, yes in zip(images, noisy, strict=True))
+    (root / "list_attr_celeba.txt").write_text(header + labels)
+    (root / "identity_CelebA.txt").write_text("".join(f"{n} {k + 1}\n" for n, k in zip(images, owner, strict=True)))
+    (root / "list_eval_partition.txt").write_text(
+        "".join(f"{n} {2 if k < 40 else 1}\n" for n, k in zip(images, owner, strict=True))
+    )
+    (root / "list_landmarks_align_celeba.txt").unlink()
+    # Faces of the odd people are found well, those of the even ones badly.
+    spread = np.where(tall, 1.6, 0.2)[:, None]
+    vectors = rng.normal(size=(60, 24))[owner] + spread * rng.normal(size=(360, 24))
+    pl.DataFrame({"path": images, "embedding": pl.Series(vectors)}).write_parquet(tmp_path / "mine.parquet")
+    out = tmp_path / "result.json"
+    words = ["evaluate", "celeba", str(root), "--features", str(tmp_path / "mine.parquet"), "--by", "Male"]
+    assert main([*words, "--json", str(out), "--fpir", "0.1", "--fmr", "0.01", "--draws", "2"]) == 0
+    entries = {entry["measure"]: entry for entry in json.loads(out.read_text())["differentials"]}
+    assert set(entries) == {"fnmr", "fmr", "fnir", "fpir", "rank1"}
+    groups = {group["group"]: group for group in entries["rank1"]["groups"]}
+    assert {name: group["people"] for name, group in groups.items()} == {"Male": 20, "not Male": 20}
+    assert {name: group["trials"] for name, group in groups.items()} == {"Male": 100, "not Male": 100}
+    assert groups["not Male"]["rate"] > groups["Male"]["rate"] + 0.2
+    assert {group["trials"] for group in entries["fpir"]["groups"]} == {60}

@@ -137,6 +137,7 @@ def test_a_killed_command_goes_on(people: Path, tmp_path: Path, capfd: pytest.Ca
     assert len(np.unique(found.paths)) == 18  # type: ignore[arg-type]
     embedder = NetworkEmbedder.from_pretrained(checkpoint)
     expected = extract(folder(people), embedder, detector=YuFaceDetector())
+    assert expected.embeddings is not None
     np.testing.assert_allclose(found.values, expected.embeddings, atol=1e-5)
     assert set(embedder.predicted) <= set(found.columns)
     assert main(["evaluate", "arrays", str(store), "--gallery", str(store), "--mates", "each"]) == 0

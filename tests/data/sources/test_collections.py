@@ -169,7 +169,8 @@ def test_megafaces_sidecars_with_missing_parts(tmp_path: Path) -> None:
     table = records.table
     assert table["path"].to_list() == [f"FlickrFinal2/{name}" for name in sorted(SIDECARS)]
     assert records.identities() == ["10066622@N07", "53415754@N00"]
-    three = [[THREE[name]["x"], THREE[name]["y"]] for name in ("1", "0", "2")] + [[NAN, NAN]] * 2
+    points: dict[str, dict[str, float]] = THREE
+    three = [[points[name]["x"], points[name]["y"]] for name in ("1", "0", "2")] + [[NAN, NAN]] * 2
     box = [BOX[name] for name in ("x", "y", "width", "height")]
     whole = {"534/53415754@N00/37731000_1.jpg", "534/53415754@N00/37731001_0.jpg"}
     boxed = {"534/53415754@N00/37731000_1.jpg", "100/10066622@N07/4321_0.jpg", "100/10066622@N07/4321_1.jpg"}
