@@ -44,7 +44,7 @@ def folder(
     from kronface.errors import CheckpointError
     from kronface.faces.detect import YuFaceDetector
     from kronface.runtime.calibrate import load_calibration
-    from kronface.runtime.describe import describe_checkpoint
+    from kronface.runtime.describe import describe_checkpoint, describe_training_set
     from kronface.runtime.embedder import NetworkEmbedder
     from kronface.runtime.evaluate import evaluate
 
@@ -95,7 +95,7 @@ def folder(
             f"threshold {found['threshold']:.4f} with {found['people']} of them enrolled: "
             f"FPIR {found['fpir']:.4f}, FNIR {found['fnir']:.4f}"
         )
-    lines += [f"note: {note}" for note in records.notes]
+    lines += [*describe_training_set(result["checkpoint"]), *(f"note: {note}" for note in records.notes)]
     if json is not None:
         lines.append(f"results: {json}")
     return "\n".join(lines)
