@@ -128,6 +128,7 @@ def train(
         return f"{out} holds this run, finished: choose another --out to repeat it"
 
     from kronface.data.augment import augmentation
+    from kronface.data.scale import describe_scale, scale
     from kronface.hardware import resolve_device, resolve_precision
     from kronface.network.checkpoint import ModelCard
     from kronface.network.imagenet import load_imagenet
@@ -173,6 +174,8 @@ def train(
     if len(splits["train"]) == 0:
         raise ConfigError(f"{root} has no training images: check its partition file")
     people = splits["train"].identities()
+    if arm != "attributes-only" and not people:
+        raise ConfigError(f"{root} does not say who anybody is: choose --arm attributes-only, or bring its identities")
     network = build(
         variant=variant,
         arm=arm,
@@ -215,6 +218,10 @@ def train(
     # Not before everything has been looked at: a run that cannot begin leaves nothing behind.
     write_text(out / CONFIG, _as_yaml(settings))
     described = f"{records.name}: {len(people)} identities, {len(datasets['train'])} images of {source.name}"
+    if overlap != "as-paper":
+        described += ", without people whom FaceScrub's probes or LFW show"
+    shown = len(datasets["train"]) * (epochs if layout == SYNTH and fresh else 1)
+    trained_on = {"images": shown, "people": len(people), "scale": scale(shown, len(people))}
     history = fit(
         network,
         train=datasets["train"],
@@ -231,11 +238,12 @@ def train(
         device=device,
         precision=precision,
         workers=workers,
-        card=ModelCard(training_data=described, licence=licence, training={"arm": arm}),
+        card=ModelCard(training_data=described, licence=licence, training={"arm": arm} | trained_on),
         progress=progress,
     )
     bad = {name: len(dataset.bad) for name, dataset in datasets.items() if dataset.bad}
-    remarks = [f"{count} unusable images of {name} were left out" for name, count in bad.items()]
+    remarks = [describe_scale(shown, len(people)), *(f"note: {note}" for note in records.notes)]
+    remarks += [f"{count} unusable images of {name} were left out" for name, count in bad.items()]
     if "validation" in splits and len(splits["validation"]) and arm != "attributes-only":
         reader = source.found_faces("validation", size=size)
         for name in ("best", "last"):
