@@ -262,7 +262,7 @@ def test_parquet_at_which_polars_panics(tmp_path: Path, place: int) -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_what_is_written_reads_back(tmp_path: Path, dtype: type) -> None:
     path = tmp_path / "new" / "f.parquet"
-    values = VALUES.astype(dtype)
+    values: np.ndarray = VALUES.astype(dtype)
     values[1] = np.nan
     whole = Features(
         values, "x", np.array(PEOPLE), np.array(["a", "b", "c", "d"]), {"yaw": np.arange(4.0)}, fingerprint="ef" * 32
