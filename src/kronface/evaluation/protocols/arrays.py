@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from kronface.evaluation.det import det
 from kronface.evaluation.features import Features, check_comparable
 from kronface.evaluation.identification import MISS, distractor_counts
 from kronface.evaluation.protocols.content import describe_points, identification_content
-from kronface.evaluation.search import Metric, Rows, score_pairs, search, warm_up
+from kronface.evaluation.search import Metric, Rows, distances, score_pairs, search, warm_up
 from kronface.evaluation.trials import Curve, Ties, Trials, by_distractors, cmc
 from kronface.files import Progress, no_progress
 from kronface.hardware import processor_name
@@ -39,11 +40,11 @@ class Identification:
     mate: NDArray[np.int64]
     """(L,) gallery row of each trial's mate; with templates the first image of the person."""
     score: NDArray[np.float64]
-    """(L,) of the mate; NaN where a face was not found."""
+    """(L,) of the mate, its cosine or minus its distance; NaN where a face was not found."""
     strangers: NDArray[np.int64]
     """(M,) probes of people who are not in the gallery set."""
     stranger_score: NDArray[np.float64]
-    """(M,) best score of each of them; -inf where no face was found."""
+    """(M,) best score of each of them, likewise; -inf where no face was found."""
     not_found: tuple[int, int, int]
     """Probes, gallery images and distractors without a face."""
     compared: int
@@ -156,6 +157,9 @@ def identify_arrays(
         fixed = among(enrolled, holders, max(int(enrolled.found.sum()) - 1, 0))
     if distractors is not None:
         pooled = among(rows[-1], distractors.identities, int(rows[-1].found.sum()))
+    if metric == "euclidean":  # a threshold has to mean the same for all probes
+        score = -distances(searched, probe, score)
+        best = np.where(np.isneginf(best), best, -distances(searched, strangers, best))
     together = Trials(
         np.where(lost, MISS, np.where(lost, 0, fixed.higher) + np.where(lost, 0, pooled.higher)),
         fixed.tied + pooled.tied,
@@ -190,7 +194,11 @@ def _same_image(
     if probes.paths is not None and gallery.paths is not None:
         same: NDArray[np.bool_] = probes.paths[probe] == gallery.paths[row]
         return same
-    return np.asarray((probe == row) & (probes.source == gallery.source))
+    return np.asarray((probe == row) & _same_file(probes, gallery))
+
+
+def _same_file(one: Features, other: Features) -> bool:
+    return Path(one.source).resolve() == Path(other.source).resolve()
 
 
 def _check_apart(probes: Features, gallery: Features) -> None:
@@ -203,7 +211,7 @@ def _check_apart(probes: Features, gallery: Features) -> None:
         both = np.intersect1d(probes.paths, gallery.paths)
         shared = str(both[0]) if len(both) else ""
     else:
-        shared = "every image" if probes.source == gallery.source else ""
+        shared = "every image" if _same_file(probes, gallery) else ""
     if shared:
         raise DataError(
             f"{shared} of {probes.source} is in the gallery set {gallery.source} too, and would find itself: enrol "
