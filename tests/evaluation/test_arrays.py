@@ -23,8 +23,8 @@ KINDS = ["random", "long", "tied", "collapsed"]
 
 def vectors(kind: str, people: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Rows near their person's centre. `long`: of many lengths; `tied`: of 1 and -1 only."""
-    centres = np.random.default_rng(99).normal(size=(40, SIZE))
-    rows = centres[people] + 1.2 * rng.normal(size=(len(people), SIZE))
+    centres: np.ndarray = np.random.default_rng(99).normal(size=(40, SIZE))
+    rows: np.ndarray = centres[people] + 1.2 * rng.normal(size=(len(people), SIZE))
     if kind == "tied":
         return np.where(rows > 0, 1.0, -1.0) * np.where(rng.random(rows.shape) < 0.5, 1.0, np.sign(centres[0]))
     if kind == "long":
@@ -47,7 +47,7 @@ class Made:
         self.features: dict[str, Features] = {}
         self.images: dict[str, Images] = {}
         for name, people in parts.items():
-            rows = vectors(kind, people, rng).astype(dtype)
+            rows: np.ndarray = vectors(kind, people, rng).astype(dtype)
             rows[rng.random(len(rows)) < lost] = np.nan
             if kind != "collapsed":
                 rows[-1] = 0
@@ -297,8 +297,8 @@ def test_sizes_that_there_are_not() -> None:
 
     stored = content(sizes=[3, 0, 3], resamples=5)
     assert stored["distractors"]["counts"] == [0, 3]  # type: ignore[index]
-    for sizes in ([], [-1], [4], [1, 4]):
-        with pytest.raises(ConfigError, match="from 0 to the 3 distractors"):
+    for sizes in ([], [-1], [1, -1], [4], [1, 4]):
+        with pytest.raises(ConfigError, match="up to the 3 that show a face"):
             content(sizes=sizes, resamples=5)
     for options in ({"resamples": 0}, {"seed": -1}):
         with pytest.raises(ConfigError, match="resamples is"):

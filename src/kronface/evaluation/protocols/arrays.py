@@ -235,6 +235,27 @@ def _pairs(owners: NDArray[np.str_], holders: NDArray[np.str_]) -> NDArray[np.in
     return np.stack([probe, order[place]])
 
 
+def check_options(*, sizes: Sequence[int] | None, distractors: int, resamples: int, seed: int) -> None:
+    """Whether `arrays_content` can work with these; as far as that can be said, before anything is measured.
+
+    Args:
+        sizes: as there.
+        distractors: how many there are.
+        resamples: as there.
+        seed: as there.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if resamples < 1 or seed < 0:
+        raise ConfigError(f"resamples is {resamples} and seed is {seed}: from 1, and from 0")
+    if sizes is not None and not all(0 <= size <= distractors for size in sizes or [-1]):
+        raise ConfigError(
+            f"sizes are {', '.join(map(str, sizes)) or 'none'}: give numbers of distractors, up to the {distractors} "
+            "that show a face"
+        )
+
+
 def arrays_content(
     found: Identification,
     *,
@@ -263,15 +284,12 @@ def arrays_content(
         seed: of the bootstrap.
 
     Raises:
-        ConfigError: a number of distractors that there are not.
+        ConfigError: as `check_options`, or a number of distractors that there are not.
     """
-    if resamples < 1 or seed < 0:
-        raise ConfigError(f"resamples is {resamples} and seed is {seed}: from 1, and from 0")
     trials, pool = found.trials, found.distractors
     there = pool.others
+    check_options(sizes=sizes, distractors=there, resamples=resamples, seed=seed)
     wanted = distractor_counts(there) if sizes is None and there else np.array(sorted(set(sizes or [])), np.int64)
-    if sizes is not None and (wanted.size == 0 or wanted.min() < 0 or wanted.max() > there):
-        raise ConfigError(f"sizes are {', '.join(map(str, sizes))}: from 0 to the {there} distractors that show a face")
     if not there:  # the other people of the gallery set play that part
         fixed, pool = Trials(trials.higher * 0, trials.tied * 0, trials.person, trials.people, 0), trials
         wanted = distractor_counts(trials.others) if trials.others else np.zeros(1, np.int64)
