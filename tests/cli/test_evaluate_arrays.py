@@ -213,6 +213,8 @@ def test_mistakes_in_the_options_are_said_before_the_work(tmp_path: Path, capsys
             *files.option("--gallery", "gallery.parquet"), *files.option("--distractor-labels", "crowd-people.npy")
         ),
         f"{tmp_path}: ": [*words, "--json", str(tmp_path)],
+        "--metric is manhattan: it must be cosine or euclidean": [*words, "--metric", "manhattan"],
+        "--ties is both: it must be against or for": [*words, "--ties", "both"],
     }
     for expected, given in cases.items():
         assert main(given) == 2
