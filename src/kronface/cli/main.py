@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
@@ -52,6 +52,10 @@ WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
 """Commands whose required arguments are options too, so that a saved configuration can be repeated with one changed."""
 
 
+RESUMABLE: tuple[Command, ...] = (demo.demo, synth.write, train.train)
+"""Commands that keep what they have done when they are interrupted, and go on from there."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code: 0 done, 2 a user's mistake, 130 interrupted, 1 a defect."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # it tells of damaged pictures, which we do ourselves
@@ -63,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(_explain(error))
     except KeyboardInterrupt:
-        print("kronface: interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        goes_on = "; the same command goes on from here" if _entry(given) in RESUMABLE else ""
+        print(f"kronface: interrupted{goes_on}", file=sys.stderr)  # noqa: T201
         return 130
 
 
@@ -233,9 +238,49 @@ def _explain(error: OSError) -> str:
 
 
 def _tidy(message: str, given: Sequence[str]) -> str:
-    words = _command_words(given)
+    words, entry = _command_words(given), _entry(given)
     dashed = re.sub(r"--[a-z_]+", lambda match: "--" + match[0][2:].replace("_", "-"), message)
+    wrong = re.match(r'Parser key "(?:\w+\.)*(\w+)":.*(?:Got|Given) value: (.*)', message, re.DOTALL)
+    missing = re.match(r"the following arguments are required: (.*)", message)
+    unnamed = re.match(r'expected "[\w.]+" to be one of \{(.*)\}', message)
+    unknown = re.match(r"argument \w+: invalid choice: (.*) \(choose from (.*)\)", message)
+    if wrong and callable(entry) and wrong[1] in inspect.signature(entry).parameters:
+        wanted = _in_words(inspect.signature(entry).parameters[wrong[1]].annotation)
+        dashed = f"{_option(entry, wrong[1])} is {wrong[2]}: it must be {wanted}"
+    elif missing and callable(entry):
+        names = (name.split(".")[-1] for name in missing[1].split(", "))
+        dashed = f"missing: {', '.join(_option(entry, name) for name in names)}"
+    elif unnamed:
+        dashed = f"say what to {' '.join(words)}: {', '.join(unnamed[1].split(','))}"
+    elif unknown:
+        dashed = f"{unknown[1]} is no command: choose from {unknown[2]}".replace("'", "")
     return f"{dashed} (kronface {' '.join([*words, ''])}--help shows the options)"
+
+
+def _option(function: Command, name: str) -> str:
+    """An argument as it is typed."""
+    parameter = inspect.signature(function).parameters[name]
+    needed = parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY
+    return name if needed and function not in WITHOUT_POSITIONS else "--" + name.replace("_", "-")
+
+
+def _in_words(annotation: Any) -> str:  # noqa: ANN401 - any type
+    """What an option takes, for somebody who does not know Python."""
+    inner = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return " or ".join(filter(None, [", ".join(map(str, inner[:-1])), str(inner[-1])]))
+    if get_origin(annotation) in (Union, UnionType):
+        return _in_words(next(part for part in inner if part is not type(None)))
+    if get_origin(annotation) is list:
+        return "a list of numbers, such as [1,2]" if inner[0] in (int, float) else "a list, such as [a,b]"
+    return {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}.get(annotation, "a text")
+
+
+def _entry(given: Sequence[str]) -> Any:  # noqa: ANN401 - a command, or a table of commands
+    entry: Any = COMMANDS
+    for word in _command_words(given):
+        entry = entry[word]
+    return entry
 
 
 def _command_words(given: Sequence[str]) -> list[str]:

@@ -196,11 +196,14 @@ def score_pairs(
 
 def warm_up(*tables: NDArray[np.generic]) -> None:
     """Has the loops compiled for tables like these (their first rows are used), so that timings are of work alone."""
-    rows = [Rows.of(np.atleast_2d(table[:2])) for table in tables]
+    try:
+        rows = [Rows.of(table[:2]) for table in tables if len(table)]
+    except DataError:
+        return  # whoever measures all rows can say of which file
     for probes in rows:
         for gallery in rows:
             # One pair, so often that its thresholds are looked up in a table.
-            each = np.zeros(kernels.MANY + 1 if len(probes) and len(gallery) else 0, np.int64)
+            each = np.zeros(kernels.MANY + 1, np.int64)
             scores = score_pairs(probes, gallery, each, each, threads=1)
             search(
                 probes,
@@ -625,7 +628,7 @@ def _own(
     probe_people: ArrayLike | None, gallery_people: ArrayLike | None, probes: int, rows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """People numbered from 0 by the probes' order of names; -1 where a gallery row shows none of them."""
-    if probe_people is None or gallery_people is None:
+    if probe_people is None or gallery_people is None or probes == 0:
         return np.full(probes, -1), np.full(rows, -1)
     names, ours = np.unique(np.asarray(probe_people), return_inverse=True)
     others = np.asarray(gallery_people)

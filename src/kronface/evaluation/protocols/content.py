@@ -85,10 +85,15 @@ def identification_content(
 
 
 def det_content(det: Det) -> dict[str, Any]:
-    """A DET curve and its points as JSON values; the threshold below all scores is left out."""
+    """A DET curve and its points as JSON values.
+
+    A threshold below all scores is None in the points, and left out of the curve.
+    """
     finite = np.isfinite(det.threshold)
     return {
-        "points": [asdict(point) for point in det.points if np.isfinite(point.threshold)],
+        "points": [
+            asdict(point) | ({} if np.isfinite(point.threshold) else {"threshold": None}) for point in det.points
+        ],
         "unsupported": list(det.unsupported),
         "fpir": rounded(det.fpir[finite]),
         "fnir": rounded(det.fnir[finite]),
@@ -102,7 +107,7 @@ def describe_points(det: Det) -> Sequence[str]:
     """Lines for the terminal."""
     lines = [
         f"TPIR {point.tpir:.4f} [{point.tpir_low:.4f}, {point.tpir_high:.4f}] at FPIR {point.target_fpir:g} "
-        f"(threshold {point.threshold:.4f})"
+        + (f"(threshold {point.threshold:.4f})" if np.isfinite(point.threshold) else "(every score passes)")
         for point in det.points
     ]
     if det.unsupported:
