@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
     {
         "demo": demo.demo,
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
-        "data": MappingProxyType({"check": data.check, "layouts": data.layouts}),
+        "data": MappingProxyType({"check": data.check, "pack": data.pack, "layouts": data.layouts}),
         "train": train.train,
         "extract": extract.extract,
         "evaluate": MappingProxyType(
@@ -52,7 +52,7 @@ WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
 """Commands whose required arguments are options too, so that a saved configuration can be repeated with one changed."""
 
 
-RESUMABLE: tuple[Command, ...] = (demo.demo, synth.write, train.train)
+RESUMABLE: tuple[Command, ...] = (demo.demo, data.pack, extract.extract, synth.write, train.train)
 """Commands that keep what they have done when they are interrupted, and go on from there."""
 
 
