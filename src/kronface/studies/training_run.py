@@ -2,11 +2,14 @@
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kronface.data.attributes import FUSED, PREDICTED
 from kronface.errors import CheckpointError, ConfigError
 from kronface.files import Progress, no_progress, write_text
+
+if TYPE_CHECKING:
+    from kronface.studies.training_source import FileSource
 
 CONFIG = "config.yaml"
 SUMMARY = "summary.txt"
@@ -341,7 +344,7 @@ def _check_start(start: Path | None, take: list[str], imagenet: Path | None) -> 
         raise ConfigError("--imagenet and --start would both give the trunk: leave one of them out")
 
 
-def _replayed(root: Path, layout: str, seed: int, max_bad_share: float) -> TrainingSource:
+def _replayed(root: Path, layout: str, seed: int, max_bad_share: float) -> "FileSource":
     """The data set that is mixed in, all of its people in the split `train` where it has no splits."""
     from kronface.data.sources import LAYOUTS
     from kronface.studies.training_source import FileSource
