@@ -13,7 +13,7 @@ import yaml
 from safetensors.torch import load_file
 
 from kronface.cli.main import main
-from kronface.errors import ConfigError, DataError
+from kronface.errors import CheckpointError, ConfigError, DataError
 from kronface.network.checkpoint import read_config
 from kronface.studies.stages import STAGES, stages
 from kronface.studies.stand_ins import write_stand_ins
@@ -82,9 +82,7 @@ def test_what_is_taken_over_is_bit_equal_and_the_rest_is_new(finished: Path) -> 
     assert not weights(joint / "last")["attribute_branch.hidden.weight"].equal(before["attribute_branch.hidden.weight"])
     card = read_config(joint / "last")["card"]["training"]
     assert card["start"] == read_config(celeba / "last")["fingerprint"]
-    assert card["start_parts"] == (
-        "taken over: trunk, attribute branch, fusion, identity branch; new: class layer"
-    )
+    assert card["start_parts"] == ("taken over: trunk, attribute branch, fusion, identity branch; new: class layer")
 
 
 def test_the_report_says_what_each_stage_is_worth(finished: Path) -> None:
@@ -205,7 +203,7 @@ def test_incomplete_data_is_found_before_anything_is_trained(sets: tuple[Path, P
         stages(out=tmp_path / "run", casia=tmp_path / "nowhere", celeba=sets[1], **TINY)
     with pytest.raises(ConfigError, match="there are 18 training images"):
         stages(out=tmp_path / "run", casia=sets[0], celeba=sets[1], **(TINY | {"batch_size": 20}))
-    with pytest.raises(Exception, match="vgg.pth does not exist"):
+    with pytest.raises(CheckpointError, match=r"vgg\.pth does not exist"):
         stages(out=tmp_path / "run", casia=sets[0], celeba=sets[1], **TINY, imagenet=tmp_path / "vgg.pth")
     assert not (tmp_path / "run").exists()
 

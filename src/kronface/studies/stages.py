@@ -1,6 +1,7 @@
 """The paper's four training stages, one after the other, each measured: what `kronface reproduce stages` does."""
 
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ START = "1-imagenet"
 
 HANDED_ON = "last"
 """The checkpoint of a stage that the next one starts from, and that is measured."""
+
+STAND_INS = "stand-ins"
 
 IDENTITIES, IMAGES = 240, 6
 """Of the stand-in for CASIA-WebFace, where nothing else is asked for."""
@@ -56,8 +59,8 @@ class Chain:
     """Options of `train` by stage: the recipe, and what is other than there."""
     changed: Mapping[str, Mapping[str, Any]]
     """Of these, what is not the recipe's."""
-    stand_in: bool
-    """The data is rendered."""
+    stand_in: tuple[int, int] | None
+    """People of CASIA-WebFace's stand-in and pictures of each; None where the data is the real one."""
     seed: int
     device: str
     workers: int
@@ -133,49 +136,38 @@ def stages(
     Raises:
         KronfaceError: what is missing, where to put it, or what is wrong with the options, in one line.
     """
-    check_data(data, casia=casia, celeba=celeba, identities=identities, images=images)
+    layouts = {"casia": casia_layout, "celeba": celeba_layout}
+    check_data(data, casia=casia, celeba=celeba, layouts=layouts, identities=identities, images=images)
     if not 0 <= replay_share < 1:
         raise ConfigError(f"replay_share is {replay_share}: it is a share of each batch, at least 0 and below 1")
+    is_stand_in = data == "synth"
+    people = IDENTITIES if identities is None else identities, IMAGES if images is None else images
+    roots = {name: root or out / STAND_INS / name for name, root in (("casia", casia), ("celeba", celeba))}
     given = {"variant": variant, "size": size, "epochs": epochs, "batch_size": batch_size, "precision": precision}
     chosen = {name: value for name, value in given.items() if value is not None} | {"seed": seed, "overlap": overlap}
-    if data == "synth":
-        from kronface.studies.stand_ins import write_stand_ins
-
-        casia, celeba = write_stand_ins(
-            out / "stand-ins",
-            identities=IDENTITIES if identities is None else identities,
-            images=IMAGES if images is None else images,
-            seed=seed,
-            workers=workers,
-            progress=progress,
-        )
-    assert casia is not None
-    assert celeba is not None
-    common = chosen | {"casia_layout": casia_layout, "celeba_layout": celeba_layout}
-    switches: dict[str, Any] = {}
-    if freeze_attributes:
-        switches["freeze"] = ["attribute_branch"]
+    switches: dict[str, Any] = {"freeze": ["attribute_branch"]} if freeze_attributes else {}
     if replay_share:
-        switches |= {"replay": celeba, "replay_layout": celeba_layout, "replay_share": replay_share}
+        switches |= {"replay": roots["celeba"], "replay_layout": celeba_layout, "replay_share": replay_share}
     settings: dict[str, dict[str, Any]] = {}
     changed: dict[str, dict[str, Any]] = {}
     for stage in STAGES:
+        layout = layouts["celeba" if stage == CELEBA else "casia"]
         settings[stage], changed[stage] = stage_settings(
-            stage, common, stand_in=data == "synth", switches=switches if stage == JOINT else {}
+            stage, chosen | {"layout": layout}, stand_in=is_stand_in, switches=switches if stage == JOINT else {}
         )
     chain = Chain(
-        out,
-        casia,
-        celeba,
-        celeba_layout,
-        imagenet,
-        settings,
-        changed,
-        data == "synth",
-        seed,
-        device,
-        0 if data == "synth" else workers,  # their faces are in memory
-        progress,
+        out=out,
+        casia=roots["casia"],
+        celeba=roots["celeba"],
+        celeba_layout=celeba_layout,
+        imagenet=imagenet,
+        settings=settings,
+        changed=changed,
+        stand_in=people if is_stand_in else None,
+        seed=seed,
+        device=device,
+        workers=workers,
+        progress=progress,
     )
     return run_chain(chain)
 
@@ -187,11 +179,12 @@ def run_chain(chain: Chain) -> str:
     from kronface.studies.stages_report import write_report
 
     done = chain.finished()
-    if len(done) < len(STAGES):
-        check_whole(chain)
+    # Once stage 2 is finished, ImageNet's file may be gone.
     stored = CASIA in done and chain.result(START).is_file()
-    # Before days of training: whether ImageNet's file fits. Afterwards it may be gone.
-    results = [load_result(chain.result(START)) if stored else measure(chain, START, beginning(chain), None)]
+    first = None if stored else beginning(chain)
+    if len(done) < len(STAGES):
+        prepare(chain)
+    results = [load_result(chain.result(START)) if first is None else measure(chain, START, first, None)]
     for place, stage in enumerate(STAGES):
         run_stage(chain, stage, STAGES[place - 1] if place else None)
         folder = chain.out / stage / HANDED_ON
@@ -201,7 +194,7 @@ def run_chain(chain: Chain) -> str:
         results,
         changed=chain.changed,
         imagenet=chain.imagenet,
-        stand_in=chain.stand_in,
+        stand_in=chain.stand_in is not None,
         remarks=[f"{stage} was finished already" for stage in done],
     )
 
@@ -218,11 +211,8 @@ def stage_settings(
         switches: what is switched on in this stage.
     """
     recipe = read_recipe(stage)
-    layout = common["celeba_layout" if stage == CELEBA else "casia_layout"]
-    plain = {name: value for name, value in common.items() if not name.endswith("_layout")}
-    if stage == CELEBA:
-        del plain["overlap"]
-    other = (dict(STAND_IN) | {"epochs": STAND_IN_EPOCHS[stage]} if stand_in else {}) | plain | {"layout": layout}
+    plain = {name: value for name, value in common.items() if name != "overlap" or stage != CELEBA}
+    other = (dict(STAND_IN) | {"epochs": STAND_IN_EPOCHS[stage]} if stand_in else {}) | plain
     everything = recipe | other | dict(switches)
     defaults = {name: parameter.default for name, parameter in inspect.signature(train).parameters.items()}
     changed = {name: value for name, value in everything.items() if value != recipe.get(name, defaults[name])}
@@ -244,7 +234,7 @@ def run_stage(chain: Chain, stage: str, before: str | None) -> None:
         root=chain.celeba if stage == CELEBA else chain.casia,
         out=chain.out / stage,
         device=chain.device,
-        workers=chain.workers,
+        workers=0 if chain.stand_in else chain.workers,  # those faces are in memory
         progress=named,
         **begins,
         **chain.settings[stage],
@@ -312,7 +302,13 @@ def measure(chain: Chain, stage: str, network: "Network", folder: Path | None) -
 
 
 def check_data(
-    data: str, *, casia: Path | None, celeba: Path | None, identities: int | None, images: int | None
+    data: str,
+    *,
+    casia: Path | None,
+    celeba: Path | None,
+    layouts: Mapping[str, str],
+    identities: int | None,
+    images: int | None,
 ) -> None:
     """Whether the options say where the data comes from; names every set that is missing, and where it goes.
 
@@ -324,6 +320,7 @@ def check_data(
     roots = {"casia": casia, "celeba": celeba}
     if data == "synth":
         given = [name for name, root in roots.items() if root is not None]
+        given += [f"{name}-layout" for name, layout in layouts.items() if layout != name]
         if given:
             raise ConfigError(f"--{given[0]} belongs to --data files: --data synth renders people in its place")
         return
@@ -343,34 +340,58 @@ def check_data(
         )
 
 
-def check_whole(chain: Chain) -> None:
-    """Looks at both sets, and whether every stage can begin on them, before the first one does.
+def prepare(chain: Chain) -> None:
+    """Renders stand-ins, and looks at both sets and whether every stage can begin on them, before the first one does.
 
     Raises:
         DataError: something is missing; says what and where to put it.
         ConfigError: an impossible option.
     """
     from kronface.data.check import check
+    from kronface.studies.stand_ins import write_stand_ins
+
+    check_recipes(chain, dict.fromkeys(STAGES, sys.maxsize))
+    if chain.stand_in is not None:
+        identities, images = chain.stand_in
+        write_stand_ins(
+            chain.out / STAND_INS,
+            identities=identities,
+            images=images,
+            seed=chain.seed,
+            workers=chain.workers,
+            progress=chain.progress,
+        )
+    found = [
+        check(layout, root, decode=False)
+        for root, layout in ((chain.casia, chain.settings[CASIA]["layout"]), (chain.celeba, chain.celeba_layout))
+    ]
+    problems = [problem for report in found for problem in report.problems]
+    if problems:
+        raise DataError("; ".join(problems))
+    casia, celeba = (report.counts for report in found)
+    for split in ("train", "validation", "test"):
+        if not celeba.get(f"{split} identities"):
+            raise DataError(f"{chain.celeba} has no people in the split {split}: bring CelebA's splits and identities")
+    images_of = {stage: celeba["train images"] if stage == CELEBA else casia["images"] for stage in STAGES}
+    check_recipes(chain, images_of)
+
+
+def check_recipes(chain: Chain, images: Mapping[str, int]) -> None:
+    """Whether every stage can begin with so many images.
+
+    Raises:
+        ConfigError: an impossible option.
+    """
     from kronface.training.fit import check_recipe
 
-    counts = {}
-    for root, layout in ((chain.casia, chain.settings[CASIA]["layout"]), (chain.celeba, chain.celeba_layout)):
-        found = check(layout, root, decode=False)
-        if found.problems:
-            raise DataError(f"{root}: {'; '.join(found.problems)}")
-        counts[root] = found.counts
-    for split in ("train", "validation", "test"):
-        if not counts[chain.celeba].get(f"{split} identities"):
-            raise DataError(f"{chain.celeba} has no people in the split {split}: bring CelebA with splits and identities")
+    numbers = ("epochs", "batch_size", "learning_rate", "attribute_weight", "schedule", "seed")
     for stage, settings in chain.settings.items():
-        known = counts[chain.celeba]["train images"] if stage == CELEBA else counts[chain.casia]["images"]
-        numbers = ("epochs", "batch_size", "learning_rate", "attribute_weight", "schedule", "seed")
         check_recipe(
             **{name: settings[name] for name in numbers},
             checkpoint_steps=500,
             workers=chain.workers,
-            images=known,
-            replay_share=settings.get("replay_share", 0.0),
+            images=images[stage],
+            replay_share=settings.get("replay_share"),
         )
 
 

@@ -183,8 +183,8 @@ def stage_sections(content: Mapping[str, Any]) -> "list[Section]":
             Column("drift", has_interval=True),
         )
         note = (
-            "Balanced accuracy after the stage minus that before it, in points of per cent, with 95 % intervals: the same "
-            "people are drawn for both."
+            "Balanced accuracy after the stage minus that before it, in points of per cent, with 95 % intervals: the "
+            "same people are drawn for both."
         )
         sections.append(Section("Drift of attributes", (Table("drift", "", columns, tuple(drifts), note=note),)))
     return sections
@@ -201,8 +201,8 @@ def _notes(imagenet: Path | None, stand_in: bool, stages: Sequence[Mapping[str, 
         )
     if stand_in:
         notes.append(
-            "rendered people stood in the place of both data sets: the figures show that the chain works, and say nothing "
-            "of photographs"
+            "rendered people stood in the place of both data sets: the figures show that the chain works, and say "
+            "nothing of photographs"
         )
     else:
         notes.append(

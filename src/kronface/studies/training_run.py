@@ -229,7 +229,7 @@ def train(
         seed=seed,
         workers=workers,
         images=len(splits["train"]),
-        replay_share=0.0 if replayed is None else replay_share,
+        replay_share=None if replayed is None else replay_share,
     )
 
     datasets = {

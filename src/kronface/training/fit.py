@@ -99,7 +99,7 @@ def fit(
         seed=seed,
         workers=workers,
         images=len(train),
-        replay_share=0.0 if replay is None else replay_share,
+        replay_share=None if replay is None else replay_share,
     )
     check_freeze(network, freeze)
     data = TrainingData(
@@ -184,11 +184,9 @@ def check_recipe(
     seed: int,
     workers: int,
     images: int,
-    replay_share: float = 0.0,
+    replay_share: float | None = None,
 ) -> None:
-    """Whether `fit` can begin with these of its arguments and so many training images.
-
-    A `replay_share` of 0 says that nothing is replayed.
+    """Whether `fit` can begin with these of its arguments and so many training images; no share: nothing is replayed.
 
     Raises:
         ConfigError: an impossible number or an unknown name.
@@ -209,15 +207,16 @@ def check_recipe(
         raise ConfigError(f"unknown schedule '{schedule}': choose one of {', '.join(SCHEDULES)}")
     if batch_size < 2:
         raise ConfigError(f"batch_size is {batch_size}: batch normalisation needs at least 2 images per batch")
-    if replay_share:
+    own = batch_size
+    if replay_share is not None:
         if not 0 < replay_share < 1:
             raise ConfigError(f"replay_share is {replay_share}: it is a share of each batch, above 0 and below 1")
-        if not 0 < replayed_images(batch_size, replay_share) < batch_size:
+        own -= replayed_images(batch_size, replay_share)
+        if not 0 < own < batch_size:
             raise ConfigError(
                 f"replay_share is {replay_share} of a batch of {batch_size}: at least one image must be replayed, and "
                 "one not"
             )
-    own = batch_size - replayed_images(batch_size, replay_share)
     if images < own:
         raise ConfigError(f"batch_size is {batch_size}, but there are {images} training images: lower it")
 
