@@ -47,6 +47,12 @@ def test_options_are_typed_with_dashes_and_flags_stand_alone() -> None:
     assert normalise(given, known) == expected
     assert normalise(["--aligned", "false"], known) == ["--aligned", "false"]
     assert normalise(["--draws=-1"], known) == ["--draws=-1"]
+    for words in (["--sizes", "10,100"], ["--sizes=10,100"], ["--sizes", "[10,100]"]):
+        assert normalise(["run", *words, "--aligned"], known, frozenset({"sizes"})) == [
+            "run",
+            "--sizes=[10,100]",
+            "--aligned=true",
+        ]
 
 
 def test_mistakes_in_the_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -54,8 +60,8 @@ def test_mistakes_in_the_words(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert "--help" in complaint(capsys, "evaluate", "folder")
     assert "--no-such" in complaint(capsys, "evaluate", "folder", "x", "--no-such", "1")
     assert "draws" in complaint(capsys, "evaluate", "folder", "x", "--draws", "many")
-    assert "unknown layout" in complaint(capsys, "synth", "write", str(tmp_path / "o"), "--layout", "lfw")
-    assert "unknown layout" in complaint(capsys, "data", "check", "lfw", str(tmp_path))
+    assert "unknown layout" in complaint(capsys, "synth", "write", str(tmp_path / "o"), "--layout", "vgg")
+    assert "unknown layout" in complaint(capsys, "data", "check", "vgg", str(tmp_path))
 
 
 @pytest.mark.parametrize("content", [b"epochs: [1", b"\xff\xfe", b"", b"- a"])
@@ -164,7 +170,9 @@ def test_training_from_pictures_to_a_named_face(
 ) -> None:
     run = tmp_path / "run"
     assert main(small_training(celeba_people, run)) == 0
-    assert "threshold for unknown people set on 4" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "threshold for unknown people set on 4" in said
+    assert "training set: 24 images of 6 people, Small by the paper's rule" in said
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert (config["epochs"], config["arm"]) == (1, "joint")
 
@@ -181,9 +189,11 @@ def test_training_from_pictures_to_a_named_face(
     results = tmp_path / "results.json"
     words = ["evaluate", "folder", str(folder_people), "--checkpoint", str(run / "last"), "--json", str(results)]
     assert main([*words, "--draws", "2", "--resamples", "50"]) == 0
+    assert "training set: 24 images of 6 people, Small by the paper's rule" in capsys.readouterr().out
     stored = json.loads(results.read_text())
     assert {"rank1", "rank1_low", "rank1_high", "cmc", "probes", "people", "faces_not_found"} <= set(stored)
     assert (stored["people"], stored["probes"]) == (6, 12)
+    assert {"images": 24, "people": 6, "scale": "Small"}.items() <= stored["checkpoint"]["training"].items()
     assert main(["report", str(results), "--out", str(tmp_path / "report.html")]) == 0
     assert "rank-1" in (tmp_path / "report.html").read_text().lower()
 
@@ -280,6 +290,15 @@ def test_data_check_of_rendered_people(celeba_people: Path, capsys: pytest.Captu
     assert "complete" in text
     message = complaint(capsys, "data", "check", "celeba", str(celeba_people), "--official")
     assert "official" in message
+
+
+def test_every_layout_is_listed_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    from kronface.data.sources import LAYOUTS
+
+    assert main(["data", "layouts"]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert [line.split()[0] for line in lines] == list(LAYOUTS)
+    assert "Institute of Automation, Chinese Academy of Sciences" in lines[3]
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)

@@ -3,10 +3,13 @@ from pathlib import Path
 import pytest
 
 from kronface.data.check import check
+from kronface.data.sources import LAYOUTS
 from kronface.data.sources.celeba import ATTRIBUTES, IDENTITIES, LANDMARKS, PARTITION
 from kronface.errors import ConfigError
 from kronface.faces.image import write_image
 from tests.data.conftest import WriteCeleba, WritePeople, picture
+from tests.data.sources import official
+from tests.data.sources.packs import image_record, insightface, write_pack
 
 
 def test_a_whole_set(write_celeba: WriteCeleba) -> None:
@@ -116,10 +119,56 @@ def test_a_folder_of_people(write_people: WritePeople) -> None:
     report = check("folder", root)
     assert [path for path, _ in report.unreadable] == ["ann/bad.jpg"]
     assert "CelebA" not in report.text()
+    assert "by consent of the people whom they show" in report.text()
 
 
 def test_folders_that_hold_nothing(tmp_path: Path) -> None:
     assert "is not a folder" in check("celeba", tmp_path / "nowhere").text()
     assert "make one folder per person" in check("folder", tmp_path).text()
     with pytest.raises(ConfigError, match="unknown layout"):
-        check("lfw", tmp_path)
+        check("vgg", tmp_path)
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "folder"])
+def test_an_empty_folder_is_told_what_goes_where_and_whose_it_is(layout: str, tmp_path: Path) -> None:
+    known = LAYOUTS[layout]
+    for root in (tmp_path, tmp_path / "nowhere"):
+        report = check(layout, root)
+        assert not report.ok
+        text = report.text()
+        for part in known.parts:
+            assert part.places[0] in text
+            assert part.source in text or layout == "celeba"  # which has words of its own where the folder is there
+        assert text.splitlines()[-1] == f"  {known.line()}"
+    assert "is not a folder" in text
+
+
+def test_a_pack_is_looked_through(tmp_path: Path) -> None:
+    records = insightface((2, 1))
+    root = write_pack(tmp_path / "whole", records)
+    report = check("recordio", root)
+    assert report.ok
+    assert dict(report.counts) | {"images": 3, "identities": 2} == dict(report.counts)
+    records[2] = image_record(0.0, b"\xff\xd8cut", 2)
+    report = check("recordio", write_pack(tmp_path / "damaged", records))
+    assert [path for path, _ in report.unreadable] == ["train.rec/2"]
+    assert check("recordio", root / "train.rec").ok
+    assert "train.rec: record 2 " in check("recordio", _cut(root)).text()
+
+
+def _cut(root: Path) -> Path:
+    path = root / "train.rec"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return root
+
+
+def test_listed_pictures_that_are_not_there(tmp_path: Path) -> None:
+    root = official.write_ijb(tmp_path / "ijb")
+    (root / "loose_crop" / "3.jpg").unlink()
+    for decode in (True, False):
+        report = check("ijb", root, decode=decode)
+        assert report.problems == (
+            f"1 of the 5 listed pictures are missing, {root / 'loose_crop' / '3.jpg'} the first: "
+            "unpack the pictures again",
+        )
+    assert check("celeba-hub", official.write_celeba_hub(tmp_path / "hub")).ok

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -178,6 +181,46 @@ def test_known_landmarks_can_be_passed_over(records: Records) -> None:
     picture = read_image(records.root / records.table["path"][0])
     assert face is not None
     np.testing.assert_array_equal(face, align(picture, SEEN, 64))
+
+
+class Neighbours:
+    """Sees a large face on the left and a smaller one on the right."""
+
+    def detect(self, image: Image) -> list[Face]:
+        left = Face(np.array([5, 20, 50, 60], np.float32), REFERENCE_POINTS.astype(np.float32) * 0.4, 0.9)
+        right = Face(np.array([70, 30, 30, 40], np.float32), REFERENCE_POINTS.astype(np.float32) * 0.3 + 60, 0.9)
+        return [left, right]
+
+
+def test_a_box_says_whose_face_is_meant(write_people: WritePeople) -> None:
+    records = read_source("folder", write_people({"ann": 4}))
+    boxes = [[60, 20, 45, 60], [0, 10, 60, 80], [40, 90, 10, 10], None]
+    column = pl.Series("box", boxes, dtype=pl.Array(pl.Float32, 4))
+    records = replace(records, table=records.table.with_columns(column))
+    pictures = [read_image(records.root / path) for path in records.table["path"]]
+    for single in (False, True):
+        found = list(load_faces(records, size=64, detector=Neighbours(), single=single))
+        for row, place in ((0, 1), (1, 0)):
+            expected = align(pictures[row], Neighbours().detect(pictures[row])[place].landmarks, 64)
+            np.testing.assert_array_equal(found[row][1], expected)
+        assert found[2][2] is not None
+        assert found[2][2].reason.endswith("002.png shows no face in its box that the detector finds")
+    np.testing.assert_array_equal(found[3][1], align(pictures[3], Neighbours().detect(pictures[3])[0].landmarks, 64))
+
+
+def test_landmarks_with_missing_parts_are_used(records: Records) -> None:
+    points = records.landmarks()[:3].copy()
+    points[0, 3:] = np.nan
+    points[1, :2] = np.nan
+    points[2] = np.nan
+    column = pl.Series("landmarks", points, dtype=pl.Array(pl.Float32, (5, 2)))
+    few = replace(records, table=records.table[:3].with_columns(column))
+    found = list(load_faces(few, size=64, detector=TwoFaces(), max_bad_share=1))
+    for row in (0, 1):
+        picture = read_image(records.root / records.table["path"][row])
+        np.testing.assert_array_equal(found[row][1], align(picture, points[row], 64))
+    picture = read_image(records.root / records.table["path"][2])
+    np.testing.assert_array_equal(found[2][1], align(picture, SEEN, 64))
 
 
 class Counted:

@@ -71,3 +71,17 @@ def test_contradictions(columns: dict[str, object], message: str) -> None:
 def test_no_rows() -> None:
     with pytest.raises(DataError, match="holds no face images"):
         Records.from_columns(ROOT, table().clear(), name="test")
+
+
+def test_a_set_that_knows_nobody() -> None:
+    records = build(identity=[None, None, None])
+    assert records.identities() == []
+    assert records.people().tolist() == ["a.jpg", "b.jpg", "c.jpg"]
+    assert build().people().tolist() == ["x", "y", "x"]
+
+
+def test_boxes_and_ages() -> None:
+    records = build(box=pl.Series([[1, 2, 3, 4], None, None], dtype=pl.Array(pl.Float32, 4)), age=[7, None, 69])
+    np.testing.assert_array_equal(records.boxes(), [[1, 2, 3, 4], [np.nan] * 4, [np.nan] * 4])
+    assert records.table["age"].to_list() == [7, None, 69]
+    assert np.isnan(build().boxes()).all()

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.metrics import accuracy_score, average_precision_score, balanced_accuracy_score
 
 from kronface.errors import DataError
-from kronface.evaluation.attributes import score
+from kronface.evaluation.attributes import MEANS, mean_scores, score
 from kronface.evaluation.bootstrap import resample_counts
 
 NAN = float("nan")
@@ -27,6 +27,12 @@ def test_equals_scikit_learn_where_labels_are_there() -> None:
         assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(truth, answer))
         assert found.majority == pytest.approx(max(truth.mean(), 1 - truth.mean()))
         assert found.images == known.sum()
+        assert found.average_precision is not None
+        assert found.average_precision == pytest.approx(average_precision_score(truth, chances[known, column]))
+        assert found.average_precision_low is not None
+        assert found.average_precision_high is not None
+        assert found.average_precision_low < found.average_precision < found.average_precision_high
+        assert found.threshold == 0.5
         assert found.balanced_accuracy_low is not None
         assert found.balanced_accuracy_high is not None
         assert found.balanced_accuracy_low <= found.balanced_accuracy <= found.balanced_accuracy_high
@@ -46,6 +52,9 @@ def test_one_class_has_no_balanced_accuracy_and_no_labels_no_score() -> None:
     scores = score([[0.1, 0.3], [0.2, 0.4]], [[0, NAN], [0, NAN]], ["a", "b"], ("Bald", "Young"))
     assert scores["Bald"].balanced_accuracy is None
     assert scores["Bald"].accuracy == 1
+    assert scores["Bald"].average_precision is None
+    assert scores["Bald"].average_precision_low is None
+    assert scores["Bald"].ece == pytest.approx(0.15)
     assert "Young" not in scores
     assert score([[0.1], [0.2]], [[NAN], [NAN]], ["a", "b"], ("Bald",)) == {}
     assert score(np.zeros((0, 1)), np.zeros((0, 1)), [], ("Bald",)) == {}
@@ -89,6 +98,41 @@ def test_intervals_by_plain_loops() -> None:
         np.testing.assert_allclose(
             (got.balanced_accuracy_low, got.balanced_accuracy_high), np.quantile(balanced, [0.025, 0.975])
         )
+
+
+def test_each_attribute_has_its_threshold() -> None:
+    chances = np.array([[0.2, 0.2, 0.2], [0.6, 0.6, 0.6]])
+    labels = np.array([[1.0, NAN, 0.0], [1.0, NAN, 1.0]])
+    found = score(chances, labels, ["a", "b"], "ABC", threshold=[0.2, 0.9, 0.61])
+    assert {name: (entry.accuracy, entry.threshold) for name, entry in found.items()} == {
+        "A": (1.0, 0.2),  # a probability at the threshold is a yes
+        "C": (0.5, 0.61),
+    }
+    assert found["A"].ece == score(chances, labels, ["a", "b"], "ABC")["A"].ece
+    for wrong in ([0.5, 0.5], [[0.5] * 3], NAN, [0.5, NAN, 0.5]):
+        with pytest.raises(DataError, match="3 names"):
+            score(chances, labels, ["a", "b"], "ABC", threshold=wrong)
+
+
+def test_a_face_that_is_not_found_is_wrong_at_every_threshold() -> None:
+    labels, chances = [[1], [1], [0], [0]], [[0.9], [NAN], [NAN], [0.1]]
+    for threshold in (0.0, 0.5, 1.5):
+        found = score(chances, labels, list("abcd"), ("A",), threshold=threshold)["A"]
+        right = {0.0: 1, 0.5: 2, 1.5: 1}[threshold]
+        assert found.accuracy == right / 4
+        # The negative without a face comes first: at the one positive that is retrieved, precision is 1/2, recall 1/2.
+        assert found.average_precision == pytest.approx(1 / 4)
+        assert found.ece == pytest.approx(0.1)
+    nowhere = score([[NAN], [NAN]], [[1], [0]], ["a", "b"], ("A",))["A"]
+    assert (nowhere.accuracy, nowhere.average_precision, nowhere.ece) == (0, 0, None)
+
+
+def test_means_are_over_the_attributes_that_have_the_figure() -> None:
+    full = {"accuracy": 0.9, "balanced_accuracy": 0.8, "average_precision": 0.7, "ece": 0.1, "majority": 0.6}
+    old = {"accuracy": 0.7, "balanced_accuracy": None, "majority": 0.7, "images": 4}
+    assert mean_scores({"A": full, "B": old}) == pytest.approx(full | {"accuracy": 0.8, "majority": 0.65})
+    assert mean_scores({"B": old})["ece"] is None
+    assert mean_scores({}) == dict.fromkeys(MEANS)
 
 
 def test_arrays_that_do_not_fit_are_refused_in_one_line() -> None:

@@ -19,6 +19,8 @@ from kronface.evaluation.result import assemble, choose_examples, load_result
 from kronface.evaluation.schema import IDENTIFICATION, SHAPE, check_result
 from kronface.faces.image import read_image, write_image
 
+FIGURES = ("balanced_accuracy", "accuracy", "average_precision", "ece")
+ENDS = {"balanced_accuracy_low": 0.4, "balanced_accuracy_high": 0.9}
 EVIL = "<script>alert(1)</script>"
 
 
@@ -176,9 +178,55 @@ def test_a_network_without_some_attribute_gets_a_dash(result: dict[str, Any], tm
     other = result | {"name": "other", "attributes": {"5_o_Clock.Shadow": result["attributes"]["Bald"]}}
     build([result, other], title="T", out=tmp_path / "a.html", read=read_image)
     page = (tmp_path / "a.html").read_text()
-    assert page.count("<td>—</td><td>—</td><td>—</td>") == 3
+    assert len(re.findall(r"<td>—</td><td>—</td><td>—</td>\s*<td>—</td><td>—</td>", page)) == 3
     assert "one class only" in page
     assert "5 o Clock.Shadow" in page
+
+
+def cells(page: str, row: str) -> list[str]:
+    """The text of the cells of the attribute table's row of this name."""
+    part = re.search(rf'<tr[^>]*><th scope="row">{row}</th>(.*?)</tr>', page, re.S)
+    assert part
+    return [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<td>.*?</td>", part[1], re.S)]
+
+
+def test_attribute_table_ends_with_the_mean(result: dict[str, Any], tmp_path: Path) -> None:
+    scores = {
+        name: result["attributes"]["Male"] | ENDS | dict(zip(("majority", *FIGURES), values, strict=True))
+        for name, values in {"A": (0.6, 0.8, 0.9, 0.5, 0.1), "B": (0.8, None, 0.7, None, 0.2)}.items()
+    }
+    build([result | {"attributes": scores}], title="T", out=tmp_path / "a.html", read=read_image)
+    page = (tmp_path / "a.html").read_text()
+    assert cells(page, "A")[1:] == ["60.0", "80.0", "40.0 \u2013 90.0", "90.0", "50.0", "10.0"]
+    assert cells(page, "B")[1:] == ["80.0", "—", "one class only", "70.0", "—", "20.0"]
+    assert cells(page, "mean") == ["", "70.0", "80.0", "", "80.0", "50.0", "15.0"]
+
+
+def test_results_files_of_before_are_reported_too(result: dict[str, Any], tmp_path: Path) -> None:
+    def without(scores: dict[str, Any]) -> dict[str, Any]:
+        new = {"average_precision", "average_precision_low", "average_precision_high", "ece", "threshold"}
+        return {name: {k: v for k, v in entry.items() if k not in new} for name, entry in scores.items()}
+
+    old = result | {"name": "old", "attributes": without(result["attributes"])}
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(old))
+    build([load_result(path)], title="T", out=tmp_path / "a.html", read=read_image)
+    page = (tmp_path / "a.html").read_text()
+    assert "ECE" not in page
+    assert [len(cells(page, row)) for row in ("Bald", "mean")] == [5, 5]
+    build([result, old], title="T", out=tmp_path / "b.html", read=read_image)
+    page = (tmp_path / "b.html").read_text()
+    assert [len(cells(page, row)) for row in ("Bald", "mean")] == [12, 12]
+    assert cells(page, "mean")[-2:] == ["—", "—"]
+
+
+def test_samples_are_judged_by_the_threshold_in_use(result: dict[str, Any], tmp_path: Path) -> None:
+    wrong = []
+    for threshold in (0.5, 0.1):  # the samples say 0.2 of somebody male
+        scores = {"Male": result["attributes"]["Male"] | {"threshold": threshold}}
+        build([result | {"attributes": scores}], title="T", out=tmp_path / "a.html", read=read_image)
+        wrong.append((tmp_path / "a.html").read_text().count('"bar wrong"'))
+    assert wrong == [2, 0]
 
 
 def test_page_is_self_contained_and_escapes_what_users_bring(result: dict[str, Any], tmp_path: Path) -> None:

@@ -69,9 +69,14 @@ def test_counts_equal_plain_loops(kind: str, dtype: type, metric: Metric) -> Non
     np.testing.assert_allclose(found.best, np.nanmax(table, 1), atol=1e-12)
     for i, row in enumerate(found.best_row):
         assert row == np.flatnonzero(table[i] >= np.nanmax(table[i]) - 1e-12)[0]
-    last = table[:, lists[-1]]
-    assert found.compared == np.isfinite(last).sum()
-    np.testing.assert_allclose(found.high, -np.sort(-last[np.isfinite(last)])[:20], atol=1e-4)
+    for rows, high, compared in zip(lists, found.high, found.compared, strict=True):
+        apart = table - (np.square(x.astype(float)).sum(1)[:, None] / 2 if metric == "euclidean" else 0)
+        part = apart[:, rows]
+        assert compared == np.isfinite(part).sum()
+        np.testing.assert_allclose(high.scores, -np.sort(-part[np.isfinite(part)])[:20], atol=1e-6)
+        np.testing.assert_allclose(high.scores, apart[high.probe, high.row], atol=1e-12)
+        assert np.isin(high.row, rows).all()
+        assert len(np.unique(high.probe * 300 + high.row)) == 20
 
 
 def test_blocks_tiles_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,27 @@ def test_a_part_is_read_as_the_whole_would_be() -> None:
     assert np.abs(warp(picture, matrix, 112).astype(int) - expected).max() <= 8  # OpenCV's fixed-point weights
 
 
-@pytest.mark.parametrize("landmarks", [np.full((5, 2), np.nan), np.full((5, 2), 7.0)])
+@pytest.mark.parametrize("unknown", [(3, 4), (0, 2, 4), (2,)])
+def test_unknown_points_are_left_out(unknown: tuple[int, ...]) -> None:
+    turn = 2.3 * np.array([[np.cos(0.3), np.sin(0.3)], [-np.sin(0.3), np.cos(0.3)]])
+    points = (REFERENCE_POINTS + rng.normal(0, 2, (5, 2))) @ turn + 120
+    picture = dots(points, 500, 500, 5)
+    known = [place for place in range(5) if place not in unknown]
+    partial = points.copy()
+    partial[list(unknown)] = np.nan
+    expected = SimilarityTransform.from_estimate(points[known], REFERENCE_POINTS[known])
+    np.testing.assert_array_equal(align(picture, partial), warp(picture, expected.params[:2], 112))
+
+
+@pytest.mark.parametrize(
+    "landmarks",
+    [
+        np.full((5, 2), np.nan),
+        np.full((5, 2), 7.0),
+        np.where(np.arange(5)[:, None] == 2, REFERENCE_POINTS, np.nan),
+        np.where(np.arange(5)[:, None] == 2, np.inf, REFERENCE_POINTS),
+    ],
+)
 def test_impossible_landmarks(landmarks: np.ndarray) -> None:
     with pytest.raises(ImageError, match="landmarks"):
         align(np.zeros((50, 50, 3), np.uint8), landmarks)

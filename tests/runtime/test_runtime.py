@@ -73,6 +73,7 @@ def test_evaluating_twice_gives_the_same_figures(celeba_people: Path, embedder: 
         result["settings"].pop("seconds")
     assert first == second
     assert set(first["attributes"]) == set(PREDICTED)
+    assert {"average_precision", "ece", "threshold"} < set(first["attributes"]["Male"])
     assert first["people"] == 4
 
 

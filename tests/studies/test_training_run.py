@@ -12,10 +12,13 @@ import yaml
 from kronface.data.records import Records
 from kronface.errors import ConfigError
 from kronface.files import no_progress
+from kronface.network.checkpoint import read_config
 from kronface.runtime import calibrate
 from kronface.studies.training_run import train
 from kronface.studies.training_source import RenderedSource, hold_out
 from kronface.synth.settings import Rendering
+from tests.data.sources import official
+from tests.data.sources.packs import insightface, write_pack
 
 
 def people(count: int) -> Records:
@@ -115,7 +118,8 @@ def test_only_fresh_training_people_are_rendered_again_and_again(fresh: bool) ->
         ({"aligned": True}, "--aligned"),
         ({"layout": "folder", "identities": None, "images": None}, "--root"),
         ({"layout": "folder", "root": Path("x"), "identities": 4, "images": None}, "--identities"),
-        ({"layout": "lfw", "root": Path("x")}, "celeba, folder, synth"),
+        ({"layout": "vgg", "root": Path("x")}, "fgnet, ijb, synth"),
+        ({"overlap": "removed"}, "--overlap belongs to data sets on disk"),
         ({"identities": 0}, "identities"),
         ({"held_out": 1.0}, "held_out"),
         ({"without": "hats,noses"}, "noses"),
@@ -185,3 +189,43 @@ def test_a_run_killed_before_its_thresholds_were_set_gets_them(
     assert (tmp_path / "last" / "model.safetensors").read_bytes() == weights
     assert (tmp_path / "metrics.csv").read_bytes() == history
     assert "finished" in tiny(celeba_people, tmp_path)
+
+
+def test_training_on_a_pack(tmp_path: Path) -> None:
+    root = write_pack(tmp_path / "pack", insightface((3,) * 8))
+    said = tiny(root, tmp_path / "run", layout="recordio", arm="identity-only", held_out=0.5, workers=1)
+    assert "training set: 12 images of 4 people, Small by the paper's rule" in said
+    assert "threshold for unknown people" in said
+    card = read_config(tmp_path / "run" / "last")["card"]
+    assert card["training"]["scale"] == "Small"
+    assert card["training_data"] == "recordio: 4 identities, 12 images of pack"
+    with pytest.raises(ConfigError, match="--official does not belong to the layout recordio"):
+        tiny(root, tmp_path / "other", layout="recordio", official=True)
+
+
+def test_training_without_some_people(tmp_path: Path) -> None:
+    root = official.write_casia(tmp_path / "casia")
+    lines = [
+        f"0\t{person}/{image:03d}.jpg\t0\t0\t0\t9\t9\t30\t60\t45\t33\t57\t40\t40\t60\t80\t80"
+        for person, count in official.CASIA.items()
+        for image in range(1, count + 1)
+    ]
+    (root / "train.lst").write_text("\n".join(lines))
+    options = {"layout": "casia", "arm": "identity-only", "batch_size": 2}
+    said = tiny(root, tmp_path / "all", **options)
+    assert "training set: 9 images of 5 people" in said
+    assert "note: with 1 people who are also FaceScrub probes" in said
+    said = tiny(root, tmp_path / "removed", **options, overlap="removed")
+    assert "training set: 6 images of 3 people" in said
+    card = read_config(tmp_path / "removed" / "best")["card"]
+    assert card["training_data"].endswith("without people whom FaceScrub's probes or LFW show")
+    with pytest.raises(ConfigError, match="overlap was as-paper, now removed"):
+        tiny(root, tmp_path / "all", **options, overlap="removed")
+
+
+def test_attributes_are_learned_without_identities(tmp_path: Path) -> None:
+    root = official.write_celeba_csv(tmp_path / "mirror")
+    with pytest.raises(ConfigError, match="does not say who anybody is: choose --arm attributes-only"):
+        tiny(root, tmp_path / "run", layout="celeba-csv", batch_size=2)
+    said = tiny(root, tmp_path / "run", layout="celeba-csv", arm="attributes-only", batch_size=2)
+    assert "validation balanced accuracy" in said or "trained" in said

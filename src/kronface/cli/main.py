@@ -14,8 +14,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import data, demo, identify, report, synth, train
-from kronface.cli.evaluate import arrays, folder, ijb, lfw
+from kronface.cli import data, demo, extract, identify, report, synth, train
+from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
 from kronface.errors import ConfigError, KronfaceError
@@ -27,12 +27,15 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
     {
         "demo": demo.demo,
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
-        "data": MappingProxyType({"check": data.check}),
+        "data": MappingProxyType({"check": data.check, "pack": data.pack, "layouts": data.layouts}),
         "train": train.train,
+        "extract": extract.extract,
         "evaluate": MappingProxyType(
             {
                 "folder": folder.folder,
                 "arrays": arrays.arrays,
+                "megaface": megaface.megaface,
+                "celeba": celeba.celeba,
                 "lfw": lfw.lfw,
                 "bin": bin_packs.pack,
                 "ijb": ijb.ijb,
@@ -49,7 +52,7 @@ WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
 """Commands whose required arguments are options too, so that a saved configuration can be repeated with one changed."""
 
 
-RESUMABLE: tuple[Command, ...] = (demo.demo, synth.write, train.train)
+RESUMABLE: tuple[Command, ...] = (demo.demo, data.pack, extract.extract, synth.write, train.train)
 """Commands that keep what they have done when they are interrupted, and go on from there."""
 
 
@@ -82,7 +85,7 @@ def _run(given: list[str]) -> int:
         if name == "--config" and file:
             check_config(Path(file))
     try:
-        parsed = parser.parse_args(normalise(given, flags(COMMANDS)))
+        parsed = parser.parse_args(normalise(given, flags(COMMANDS), lists(COMMANDS)))
     except ArgumentError as error:
         return _complain(_tidy(str(error), given))
     function, options = _select(parsed)
@@ -166,10 +169,31 @@ def flags(commands: Mapping[str, Command | Mapping[str, Command]]) -> frozenset[
     return frozenset(found)
 
 
-def normalise(given: Sequence[str], known_flags: frozenset[str]) -> list[str]:
-    """`--gallery-images 2 --aligned` -> `--gallery_images 2 --aligned=true`: what jsonargparse understands."""
+def lists(commands: Mapping[str, Command | Mapping[str, Command]]) -> frozenset[str]:
+    """The names of all options that take several values: on the command line, commas stand between them."""
+    found: set[str] = set()
+    for entry in commands.values():
+        if callable(entry):
+            hints = entry.__annotations__
+            found |= {name for name, annotation in hints.items() if str(annotation).startswith(("list[", "tuple["))}
+        else:
+            found |= lists(entry)
+    return frozenset(found)
+
+
+def normalise(
+    given: Sequence[str], known_flags: frozenset[str], known_lists: frozenset[str] = frozenset()
+) -> list[str]:
+    """`--gallery-images 2 --aligned` -> `--gallery_images 2 --aligned=true`: what jsonargparse understands.
+
+    `--sizes 10,100` becomes `--sizes=[10,100]`.
+    """
     result: list[str] = []
+    taken = False
     for position, word in enumerate(given):
+        if taken:  # the value of the option before
+            taken = False
+            continue
         if not re.match(r"--[a-z]", word):
             result.append(word)
             continue
@@ -178,6 +202,11 @@ def normalise(given: Sequence[str], known_flags: frozenset[str]) -> list[str]:
         following = given[position + 1] if position + 1 < len(given) else ""
         if not equals and name[2:] in known_flags and following not in ("true", "false"):
             equals, value = "=", "true"
+        if name[2:] in known_lists:
+            taken = not equals and bool(following)
+            value = following if taken else value
+            equals = "=" if taken else equals
+            value = value if value.startswith("[") or not value else f"[{value}]"
         result.append(name + equals + value)
     return result
 

@@ -9,10 +9,12 @@ def report(results: Path, *, out: Path = Path("report.html"), title: str = "Face
     """Writes one self-contained HTML page from results files: curves, tables, faces, right and wrong matches.
 
     Args:
-        results: a file that kronface evaluate wrote with --json, or a folder of such files, which are then compared.
+        results: a file that kronface evaluate wrote with --json, or a folder of such files, which are then compared;
+            cmc_*.json files of the MegaFace devkit in it, of any system, stand in the same figure.
         out: the page.
         title: of the page.
     """
+    from kronface.evaluation.devkit import read_cmc
     from kronface.evaluation.report.page import build
     from kronface.evaluation.result import load_result
     from kronface.faces.image import read_image
@@ -20,5 +22,12 @@ def report(results: Path, *, out: Path = Path("report.html"), title: str = "Face
     files = sorted(results.glob("*.json")) if results.is_dir() else [results]
     if not files:
         raise ConfigError(f"{results} holds no results files: write some by kronface evaluate with --json")
-    build([load_result(path) for path in files], title=title, out=out, read=read_image)
+    foreign = [path for path in files if path.name.startswith("cmc_")]
+    build(
+        [load_result(path) for path in files if path not in foreign],
+        title=title,
+        out=out,
+        read=read_image,
+        imported=[read_cmc(path) for path in foreign],
+    )
     return f"report: {out}"

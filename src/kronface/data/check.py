@@ -8,14 +8,14 @@ from types import MappingProxyType
 
 import numpy as np
 
+from kronface.data.layout import Layout
 from kronface.data.records import Records
-from kronface.data.sources import read_source
+from kronface.data.sources import find_layout, read_source
 from kronface.data.sources.celeba import (
     ATTRIBUTES,
     IDENTITIES,
     IMAGES,
     LANDMARKS,
-    OWNERS,
     PARTITION,
     REQUIRED,
     find_images,
@@ -26,8 +26,9 @@ from kronface.data.sources.celeba import (
     require_index,
 )
 from kronface.data.sources.index_files import Index, read_pairs
+from kronface.data.store import read_picture
 from kronface.errors import DataError, ImageError
-from kronface.faces.image import SUFFIXES, read_image
+from kronface.faces.image import SUFFIXES
 from kronface.files import Progress, no_progress
 
 STAGE = "checking pictures"
@@ -71,8 +72,7 @@ class CheckReport:
         if len(self.unreadable) > SHOWN:
             lines.append(f"    and {len(self.unreadable) - SHOWN} more")
         lines += [f"  note: {note}" for note in self.notes]
-        if self.layout == "celeba":
-            lines.append(f"  {OWNERS}")
+        lines.append(f"  {find_layout(self.layout).line()}")
         return "\n".join(lines)
 
 
@@ -82,9 +82,9 @@ def check(
     """Looks at a data set as a whole and finds every fault at once, where the readers stop at the first.
 
     Args:
-        layout: celeba or folder.
+        layout: a name in `kronface.data.sources.LAYOUTS`.
         root: the data set's folder.
-        official: require the official set's counts (celeba).
+        official: require the official set's counts.
         decode: decode every picture; otherwise only its presence is looked at, by one listing of the folder.
         progress: called after every picture.
 
@@ -94,16 +94,20 @@ def check(
     problems: list[str] = []
     notes: list[str] = []
     absent: set[str] = set()
+    known = find_layout(layout)
     if layout == "celeba" and root.is_dir():
         reference = _check_celeba_files(root, problems)
         sound = not problems
         absent = _check_celeba_pictures(root, reference, problems, notes)
     else:
-        sound = True
+        problems += _missing_parts(known, root)
+        sound = not problems
     # After faults of single files the reader would only repeat the first of them.
     records = _read(layout, root, official, problems) if sound else None
     if records is None:
         return CheckReport(layout, root, tuple(problems), tuple(notes))
+    if layout != "celeba" and records.store is None:
+        absent = _missing_pictures(records, problems)
     if not (official and problems):  # which say the same
         notes += records.notes
     unreadable: list[tuple[str, str]] = []
@@ -114,12 +118,31 @@ def check(
                 f"{len(unreadable):,} of {len(records):,} pictures ({len(unreadable) / len(records):.2%}) cannot be "
                 "read: bring them again, or leave them; training skips them, up to 1 % unless told otherwise"
             )
-        odd = [path for path, shape in sizes.items() if layout == "celeba" and shape != CELEBA_SHAPE]
+        odd = [path for path, shape in sizes.items() if layout.startswith("celeba") and shape != CELEBA_SHAPE]
         if odd:
             notes.append(
                 f"{len(odd):,} pictures are not 178x218, {odd[0]} the first: landmarks do not fit pictures in the wild"
             )
     return CheckReport(layout, root, tuple(problems), tuple(notes), _counts(records), tuple(unreadable), decoded=decode)
+
+
+def _missing_parts(layout: Layout, root: Path) -> list[str]:
+    """What is not there of what must be; each with where it goes."""
+    if root.is_file():
+        return []  # some readers take a file; those who do not say so themselves
+    missing = [part.missing(root) for part in layout.parts if not part.is_there(root)]
+    return missing if root.is_dir() else [f"{root} is not a folder: make it, or name another", *missing]
+
+
+def _missing_pictures(records: Records, problems: list[str]) -> set[str]:
+    """The paths that are listed somewhere, but are no files."""
+    absent = [path for path in records.table["path"] if not (records.root / path).is_file()]
+    if absent:
+        problems.append(
+            f"{len(absent):,} of the {len(records):,} listed pictures are missing, {records.root / absent[0]} the "
+            "first: unpack the pictures again"
+        )
+    return set(absent)
 
 
 def _read(layout: str, root: Path, official: bool, problems: list[str]) -> Records | None:
@@ -196,7 +219,7 @@ def _decode_all(
         if path in absent:
             continue
         try:
-            height, width = read_image(records.root / path).shape[:2]
+            height, width = read_picture(records.root, path, records.store).shape[:2]
             sizes[path] = height, width
         except ImageError as error:
             unreadable.append((path, str(error)))
@@ -210,7 +233,7 @@ def _counts(records: Records) -> dict[str, int]:
         part = records.select(split=split)
         if len(part):
             counts |= {f"{split} images": len(part), f"{split} identities": len(part.identities())}
-    if records.name == "folder":
+    if set(records.table["split"].unique()) == {""} and records.identities():
         _, sizes = np.unique(records.table["identity"].to_numpy(), return_counts=True)
         counts |= {
             "fewest images of a person": int(sizes.min()),

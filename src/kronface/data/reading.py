@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 
 from kronface.data.records import Records
+from kronface.data.store import read_picture
 from kronface.errors import ConfigError, DataError, FaceNotFoundError, ImageError
 from kronface.faces.align import align, resize
-from kronface.faces.detect import Detector, largest_face, single_face
-from kronface.faces.image import Image, read_image
+from kronface.faces.detect import Detector, face_in_box, largest_face, single_face
+from kronface.faces.image import Image
 from kronface.files import Progress, no_progress
 
 
@@ -56,14 +56,14 @@ class FaceReader(Protocol):
 
 
 class FileReader:
-    """Reads the aligned faces of some records from their files, by row.
+    """Reads the aligned faces of some records from their files, or from the records' store, by row.
 
     It keeps paths and landmarks as plain arrays: polars' threads do not survive the fork that makes a loader's worker.
 
     Args:
         records: the images.
         size: side of the aligned face in pixels.
-        detector: for pictures without landmarks; it takes the largest face.
+        detector: for pictures without landmarks; it takes the face in the records' box, without one the largest face.
         detect: use the detector even where landmarks are known.
         single: refuse pictures with a second face of like size: nobody knows whose picture they are.
     """
@@ -78,14 +78,16 @@ class FileReader:
         single: bool = False,
     ) -> None:
         self.size = size
-        self.start_method: str | None = None
+        self.start_method: str | None = None if records.store is None else records.store.start_method
+        self._store = records.store
         self._single = single
         self._root = records.root
         self._paths = records.table["path"].to_list()
         self._aligned = records.table["aligned"].to_numpy()
         self._detector = detector
         self._landmarks = records.landmarks()
-        self._known = np.isfinite(self._landmarks[:, 0, 0])
+        self._known = np.isfinite(self._landmarks[:, :, 0]).sum(1) >= 2
+        self._boxes = records.boxes()
         if detect:
             self._known[:] = False
 
@@ -98,21 +100,24 @@ class FileReader:
             FaceNotFoundError: the detector sees no face, or several where one is expected.
             ImageError: the picture cannot be read, or needs a detector and none is given.
         """
-        return Reading(self._read(self._root / self._paths[row], row))
+        return Reading(self._read(row))
 
-    def _read(self, path: Path, row: int) -> Image:
-        image = read_image(path)
+    def _read(self, row: int) -> Image:
+        image = read_picture(self._root, self._paths[row], self._store)
+        path = self._root / self._paths[row]
         if self._aligned[row]:
             return resize(image, self.size)
         if self._known[row]:
             return align(image, self._landmarks[row], self.size)
         if self._detector is None:
             raise ImageError(f"{path} has no landmarks: a detector is needed to align it")
-        if self._single:
+        boxed = bool(np.isfinite(self._boxes[row]).all())
+        if self._single and not boxed:
             return align(image, single_face(image, self._detector, str(path)).landmarks, self.size)
-        face = largest_face(image, self._detector)
+        face = face_in_box(image, self._detector, self._boxes[row]) if boxed else largest_face(image, self._detector)
         if face is None:
-            raise FaceNotFoundError(f"{path} shows no face that the detector finds")
+            where = " in its box" if boxed else ""
+            raise FaceNotFoundError(f"{path} shows no face{where} that the detector finds")
         return align(image, face.landmarks, self.size)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from kronface.data.store import Store
 from kronface.errors import DataError
 
 SPLITS = ("train", "validation", "test", "")
@@ -17,7 +18,9 @@ SCHEMA: dict[str, pl.DataType] = {
     "identity": pl.String(),
     "split": pl.String(),
     "landmarks": pl.Array(pl.Float32, (5, 2)),
+    "box": pl.Array(pl.Float32, 4),
     "aligned": pl.Boolean(),
+    "age": pl.Int16(),
 }
 
 
@@ -31,30 +34,39 @@ class Records:
     root: Path
     """The folder that paths are relative to."""
     table: pl.DataFrame
-    """One row per image: `path` (relative to the root), `identity` (a person), `split` (train, validation, test, or
-    empty), `landmarks` ((5, 2) in the picture's pixels, or null), `aligned` (the picture is a crop at the reference
-    points already), and one column per attribute: 1, 0, or null where there is no label."""
+    """One row per image: `path` (relative to the root), `identity` (a person; null in all rows where the data set does
+    not say who anybody is), `split` (train, validation, test, or empty), `landmarks` ((5, 2) in the picture's pixels,
+    or null; single unknown points are NaN), `box` (left, top, width, height of the person's face in the picture's
+    pixels, or null), `aligned` (the picture is a crop at the reference points already), `age` (in years, or null), and
+    one column per attribute: 1, 0, or null where there is no label."""
     attributes: tuple[str, ...]
     """Names of the attribute columns."""
     name: str
     """Of the layout: celeba, folder."""
     notes: tuple[str, ...] = ()
     """What is odd about the data set, but tolerated."""
+    store: Store | None = None
+    """Where the pictures' bytes lie; None where each is a file."""
 
     @classmethod
     def from_columns(
-        cls, root: Path, table: pl.DataFrame, *, name: str, attributes: Sequence[str] = (), notes: Sequence[str] = ()
+        cls,
+        root: Path,
+        table: pl.DataFrame,
+        *,
+        name: str,
+        attributes: Sequence[str] = (),
+        notes: Sequence[str] = (),
+        store: Store | None = None,
     ) -> "Records":
         """Fills missing columns with nulls (splits: empty; aligned: false), casts, and validates.
 
         Raises:
-            DataError: no rows, a path twice, an unknown split, a missing identity, or a label other than 0 and 1.
+            DataError: no rows, a path twice, an unknown split, an identity that is missing where others are known, or
+                a label other than 0 and 1.
         """
-        defaults: dict[str, pl.Expr] = {
-            "split": pl.lit(""),
-            "landmarks": pl.lit(None, dtype=SCHEMA["landmarks"]),
-            "aligned": pl.lit(False),
-        }
+        defaults: dict[str, pl.Expr] = {name: pl.lit(None, dtype=SCHEMA[name]) for name in ("landmarks", "box", "age")}
+        defaults |= {"split": pl.lit(""), "aligned": pl.lit(False)}
         table = table.with_columns(expr.alias(key) for key, expr in defaults.items() if key not in table.columns)
         table = table.select(
             *(pl.col(key).cast(dtype) for key, dtype in SCHEMA.items()),
@@ -66,7 +78,7 @@ class Records:
         if twice.height:
             raise DataError(f"{root}: {twice['path'][0]} is listed twice")
         nameless = table.filter(pl.col("identity").is_null() | (pl.col("identity") == ""))
-        if nameless.height:
+        if nameless.height and table["identity"].null_count() < table.height:
             raise DataError(f"{root}: {nameless['path'][0]} has no identity")
         splits = set(table["split"].unique()) - set(SPLITS)
         if splits:
@@ -75,7 +87,7 @@ class Records:
             odd = set(table[attribute].drop_nulls().unique()) - {0, 1}
             if odd:
                 raise DataError(f"{root}: {attribute} has the label {sorted(odd)[0]}: labels are 1, 0 or missing")
-        return cls(root, table, tuple(attributes), name, tuple(notes))
+        return cls(root, table, tuple(attributes), name, tuple(notes), store)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -95,14 +107,24 @@ class Records:
         return replace(self, table=self.table.filter(pl.Series(mask)))
 
     def identities(self) -> list[str]:
-        """The people, sorted."""
-        return sorted(self.table["identity"].unique())
+        """The people, sorted; none where the data set does not say who anybody is."""
+        return sorted(self.table["identity"].drop_nulls().unique())
+
+    def people(self) -> NDArray[np.str_]:
+        """(n,) whom each image shows; where nobody is known, every image stands for itself."""
+        return self.table.select(pl.coalesce("identity", "path")).to_series().to_numpy().astype(np.str_)
 
     def landmarks(self) -> NDArray[np.float32]:
         """(n, 5, 2) in each picture's pixels; NaN where they are unknown."""
         unknown = pl.lit([[float("nan")] * 2] * 5, dtype=SCHEMA["landmarks"])
         filled = self.table.select(pl.col("landmarks").fill_null(unknown))["landmarks"]
         return filled.to_numpy().reshape(len(self), 5, 2)
+
+    def boxes(self) -> NDArray[np.float32]:
+        """(n, 4): left, top, width, height of the face in each picture's pixels; NaN where they are unknown."""
+        unknown = pl.lit([float("nan")] * 4, dtype=SCHEMA["box"])
+        filled = self.table.select(pl.col("box").fill_null(unknown))["box"]
+        return filled.to_numpy().reshape(len(self), 4)
 
     def labels(self, names: Sequence[str]) -> NDArray[np.float32]:
         """(n, T) labels of 1, 0, and NaN where there is none, also for attributes that the data set does not have."""

@@ -59,7 +59,7 @@ class Det:
     mated: int
     """Searches."""
     strangers: int
-    """Searches."""
+    """Searches, each counted once."""
 
 
 def det(
@@ -132,7 +132,7 @@ def det(
         1 - np.array([_share(rising, limit) for limit in thresholds]),
         thresholds,
         scores.size,
-        strange.size,
+        searches or strange.size,
     )
 
 

@@ -8,7 +8,7 @@ import json
 import struct
 import tokenize
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.errors import DataError
+from kronface.evaluation.embedding_store import EmbeddingStore, is_store
 from kronface.files import Progress, atomic_path, no_progress
 
 if TYPE_CHECKING:
@@ -85,8 +86,13 @@ def read_features(path: Path, *, labels: Path | None = None) -> Features:
     Raises:
         DataError: a file is missing or damaged, of another kind, or there is not one label per image.
     """
+    if path.is_dir() and is_store(path):
+        found = _read_store(path)
+        return found if labels is None else replace(found, identities=_checked(read_labels(labels), found, labels))
     if not path.is_file():
-        raise DataError(f"{path} is not a file: name embeddings as {', '.join(SUFFIXES)}")
+        raise DataError(
+            f"{path} is no file of embeddings ({', '.join(SUFFIXES)}), and no folder made by kronface extract"
+        )
     readers = {".npy": _read_npy, ".safetensors": _read_safetensors, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:
         raise DataError(f"{path} is no file of embeddings: its name must end in one of {', '.join(SUFFIXES)}")
@@ -96,11 +102,17 @@ def read_features(path: Path, *, labels: Path | None = None) -> Features:
     if found.values.dtype.kind not in "fiu":
         raise DataError(f"{path} holds values of type {found.values.dtype}: bring numbers")
     identities = found.identities if labels is None else read_labels(labels)
-    if identities is not None and len(identities) != len(found):
-        raise DataError(
-            f"{labels or path} has {len(identities)} labels for {len(found)} embeddings in {path}: bring one each"
-        )
+    if identities is not None:
+        _checked(identities, found, labels or path)
     return Features(found.values, str(path), identities, found.paths, found.columns, found.fingerprint)
+
+
+def _checked(identities: NDArray[np.str_], found: Features, where: Path) -> NDArray[np.str_]:
+    if len(identities) != len(found):
+        raise DataError(
+            f"{where} has {len(identities)} labels for {len(found)} embeddings in {found.source}: bring one each"
+        )
+    return identities
 
 
 def read_labels(path: Path) -> NDArray[np.str_]:
@@ -143,6 +155,52 @@ def check_comparable(*parts: Features) -> None:
                 f"{first.source} and {other.source} come from different networks (fingerprints "
                 f"{first.fingerprint[:16]} and {other.fingerprint[:16]}): extract both by one"
             )
+
+
+def select(features: Features, paths: Sequence[str], *, missing: str = "stop", source: str = "the list") -> Features:
+    """The embeddings of some images, in their order: by name, or row by row where the table names none.
+
+    A name that ends in a listed path, after a folder, is that image.
+
+    Args:
+        features: of at least these images.
+        paths: (N,) names of images.
+        missing: 'stop', or 'miss': an image that is not there is a row of NaN.
+        source: of the list, for messages.
+
+    Raises:
+        DataError: images are missing, or names are not clear.
+    """
+    if features.paths is None:
+        if len(features) != len(paths):
+            raise DataError(
+                f"{features.source} holds {len(features)} embeddings for the {len(paths)} images of {source}, and "
+                "names none: bring a .parquet with a column path, or one row per listed image, in that order"
+            )
+        return replace(features, paths=np.array(paths))
+    known = {str(entry): row for row, entry in enumerate(features.paths)}
+    if len(known) < len(features.paths):
+        raise DataError(f"{features.source} names an image twice: bring each once")
+    if not any(entry in known for entry in paths):  # named from another folder on
+        depth = max(entry.count("/") for entry in paths) + 1
+        known = {"/".join(entry.split("/")[-depth:]): row for entry, row in known.items()}
+    rows = np.fromiter((known.get(entry, -1) for entry in paths), np.int64, len(paths))
+    absent = np.flatnonzero(rows < 0)
+    if len(absent) == len(paths) or (len(absent) and missing == "stop"):
+        raise DataError(
+            f"{features.source} lacks {len(absent)} of the {len(paths)} images of {source}, the first "
+            f"{paths[int(absent[0])]}: extract them, or give --missing miss to count them as not found"
+        )
+    if len(paths) == len(features) and (rows == np.arange(len(paths))).all():
+        return replace(features, paths=np.array(paths))
+    values = np.asarray(features.values[np.maximum(rows, 0)])
+    if len(absent):
+        values = values if values.dtype.kind == "f" else values.astype(np.float64)
+        values[absent] = np.nan
+    rows = np.maximum(rows, 0)
+    identities = None if features.identities is None else features.identities[rows]
+    columns = {name: np.asarray(column)[rows] for name, column in features.columns.items()}
+    return Features(values, features.source, identities, np.array(paths), columns, features.fingerprint)
 
 
 def write_features(path: Path, features: Features) -> None:
@@ -311,6 +369,34 @@ def read_devkit(
     if values is None:
         raise DataError(f"{root} holds no feature file of the ending {ending}: check both")
     return Features(values, str(root), paths=np.array(paths))
+
+
+def _read_store(folder: Path) -> Features:
+    """The readable pictures of an embedding store."""
+    store = EmbeddingStore(folder)
+    if not store.manifest["complete"]:
+        raise DataError(f"{folder} is not whole: run the same kronface extract again, it goes on")
+    values = np.empty((0, 0), np.float32)
+    texts: dict[str, list[NDArray[np.str_]]] = {PATH: [], IDENTITY: [], "split": []}
+    chances: dict[str, list[NDArray[np.float32]]] = {name: [] for name in store.manifest["predicted"]}
+    filled = 0
+    for number in range(store.parts):
+        table = store.table(number)
+        table = table.filter(table["readable"])
+        if EMBEDDING not in table.columns:
+            raise DataError(f"{folder} holds no embeddings: its network has no identity branch")
+        block = table[EMBEDDING].to_numpy()
+        if number == 0:
+            values = np.empty((store.rows, block.shape[1]), np.float32)
+        values[filled : filled + len(block)] = block
+        filled += len(block)
+        for name, parts in texts.items():
+            parts.append(table[name].to_numpy().astype(np.str_))
+        for name, columns in chances.items():
+            columns.append(table[name].to_numpy())
+    paths, identities, splits = (np.concatenate(parts) for parts in texts.values())
+    known = {name: np.concatenate(columns) for name, columns in chances.items()}
+    return Features(values[:filled], str(folder), identities, paths, {"split": splits, **known}, store.fingerprint)
 
 
 def _load_npy(path: Path) -> NDArray[np.generic]:

@@ -52,6 +52,10 @@ class IdentificationResult:
     """(P,) probes of each person that were right at rank 1, over all draws."""
     probes_of: NDArray[np.int64]
     """(P,) probes of each person, over all draws."""
+    image_hits: NDArray[np.int64]
+    """(N,) draws in which each image found its person at rank 1."""
+    image_searches: NDArray[np.int64]
+    """(N,) draws in which it was searched for."""
     probes: int
     """In one draw."""
     people: int
@@ -106,6 +110,7 @@ def closed_set(
     reached = np.zeros((len(names), length))
     thinned = np.zeros((len(names), len(sizes)))
     probes_of = np.zeros(len(names), np.int64)
+    image_hits, image_searches = (np.zeros(len(vectors), np.int64) for _ in range(2))
     matches: list[Match] = []
     for draw in range(draws):
         enrolled = draw_gallery(number_of, gallery_images=gallery_images, seed=seed, draw=draw)
@@ -115,6 +120,8 @@ def closed_set(
         search = _search(vectors, rows, people, templates, usable)
         lost = ~found[rows] | ~usable[people]
         probes_of += np.bincount(people, minlength=len(names))
+        image_hits[rows] += ~lost & (search.better == 0)
+        image_searches[rows] += 1
         place = np.where(lost, length, np.minimum(search.better, length))
         at = np.bincount(people * (length + 1) + place, minlength=len(names) * (length + 1))
         reached += at.reshape(len(names), length + 1)[:, :length].cumsum(1)
@@ -142,6 +149,8 @@ def closed_set(
         identities=names[mated],
         hits=reached[:, 0],
         probes_of=probes_of,
+        image_hits=image_hits,
+        image_searches=image_searches,
         probes=int(probes_of.sum()) // draws,
         people=len(names),
         faces_not_found=int((~found).sum()),

@@ -416,19 +416,42 @@ def best_rows(
 
 
 @compiled()
-def keep_high(scores: Array, from_score: float, out: Array) -> int:
-    """Copies the scores that are at least `from_score` into `out`, as many as fit.
+def keep_high(
+    scores: Array,
+    shift: Array,
+    first: int,
+    numbers: Array,
+    found: Array,
+    from_score: float,
+    values: Array,
+    rows: Array,
+    columns: Array,
+) -> int:
+    """Writes down the scores that are at least `from_score`, with where they stand.
+
+    Args:
+        scores: (B, T) float32; -inf is never kept.
+        shift: (B,) float32, subtracted from the rows, so that scores of different probes compare.
+        first: number of the first row.
+        numbers: (T,) of the columns.
+        found: (B,) rows that are looked at; those of probes without a face are not.
+        from_score: the least.
+        values: at least (B T,) float32; filled from the start, like `rows` and `columns`.
+        rows: int32.
+        columns: int64.
 
     Returns:
-        How many there are; more than `out` holds if it overflowed.
+        How many there are.
     """
-    found = 0
+    kept = 0
     for i in range(len(scores)):
-        if _highest(scores[i]) < from_score:
+        if not found[i] or _highest(scores[i]) - shift[i] < from_score:
             continue
         for j in range(scores.shape[1]):
-            if scores[i, j] >= from_score:
-                if found < out.size:
-                    out[found] = scores[i, j]
-                found += 1
-    return found
+            value = scores[i, j] - shift[i]
+            if value >= from_score and value > -np.inf:
+                values[kept] = value
+                rows[kept] = first + i
+                columns[kept] = numbers[j]
+                kept += 1
+    return kept

@@ -209,6 +209,79 @@ class OpenSetResult:
     """People that the threshold was measured on."""
 
 
+@dataclass(frozen=True)
+class Searches:
+    """Every image that is not enrolled, searched for in several draws of who is."""
+
+    row: NDArray[np.int64]
+    """(S,) the image."""
+    mated: NDArray[np.bool_]
+    """(S,) whether its person is enrolled."""
+    mate: NDArray[np.float32]
+    """(S,) score of that person; -inf where a face was not found, or none of the enrolled images shows one."""
+    rival: NDArray[np.float32]
+    """(S,) best score of anybody else; -inf where no face was found."""
+
+    def returns(self, threshold: float) -> NDArray[np.bool_]:
+        """(S,) which searches return the mate, first and at the threshold; a rival of the same score stands before."""
+        first = self.mate > self.rival + np.float32(TIE)
+        found: NDArray[np.bool_] = self.mated & first & (self.mate >= np.float64(threshold))
+        return found
+
+    def names_strangers(self, threshold: float) -> NDArray[np.bool_]:
+        """(S,) which searches for people who are not enrolled return somebody."""
+        # In float64: numpy rounds a plain number to the scores' own precision, and so lets the next score pass.
+        found: NDArray[np.bool_] = ~self.mated & (self.rival >= np.float64(threshold))
+        return found
+
+
+def draw_searches(
+    embeddings: ArrayLike,
+    identities: Sequence[str] | NDArray[np.str_],
+    *,
+    images: int = 1,
+    rounds: int = 10,
+    seed: int = 0,
+) -> Searches:
+    """Enrols half of the people, anew in each round, and searches for everybody.
+
+    Args:
+        embeddings: (N, D); NaN where no face was found.
+        identities: (N,) person of each image.
+        images: enrolled of each person.
+        rounds: draws of who is enrolled, and with which images.
+        seed: of the draws.
+
+    Raises:
+        DataError: fewer than four people, no spare images, or arrays that do not fit together.
+    """
+    vectors, found = normalise(embeddings)
+    names, number_of = number_people(identities, len(vectors))
+    if len(names) < 4:
+        raise DataError(f"{len(names)} people are too few for an open-set measurement: bring at least four")
+    parts: list[tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]] = []
+    for k in range(rounds):
+        rng = np.random.default_rng([seed, k])
+        chosen = np.zeros(len(names), np.bool_)
+        chosen[rng.choice(len(names), len(names) // 2, replace=False)] = True
+        enrolled = draw_images(number_of, images, rng) & chosen[number_of]
+        templates, usable = make_templates(vectors, found, number_of, enrolled, len(names))
+        searched = np.flatnonzero(~enrolled)
+        for start in range(0, len(searched), BLOCK):
+            rows = searched[start : start + BLOCK]
+            people, each = number_of[rows], np.arange(len(rows))
+            scores = vectors[rows] @ templates.T
+            scores[:, ~(usable & chosen)] = -np.inf
+            scores[~found[rows]] = -np.inf
+            mate = scores[each, people]
+            scores[each, people] = -np.inf
+            parts.append((rows, chosen[people], mate, scores.max(1)))
+    if not any(mated.any() for _, mated, _, _ in parts):
+        raise DataError("nobody has a spare image to search with: bring more images per person")
+    row, mated, mates, rivals = zip(*parts, strict=True)
+    return Searches(np.concatenate(row), np.concatenate(mated), np.concatenate(mates), np.concatenate(rivals))
+
+
 def measure(
     embeddings: ArrayLike,
     identities: Sequence[str] | NDArray[np.str_],
@@ -226,44 +299,17 @@ def measure(
     Raises:
         DataError: fewer than four people, no spare images, or arrays that do not fit together.
     """
-    vectors, found = normalise(embeddings)
-    names, number_of = number_people(identities, len(vectors))
-    if len(names) < 4:
-        raise DataError(f"{len(names)} people are too few for an open-set measurement: bring at least four")
-    size = len(names) // 2
+    searches = draw_searches(embeddings, identities, images=images, rounds=rounds, seed=seed)
+    size = len(np.unique(identities)) // 2
     limit = calibration.threshold_for(size, images)
-    false_positives = non_mated = misses = mated = 0
-    for k in range(rounds):
-        rng = np.random.default_rng([seed, k])
-        chosen = np.zeros(len(names), np.bool_)
-        chosen[rng.choice(len(names), size, replace=False)] = True
-        enrolled = draw_images(number_of, images, rng) & chosen[number_of]
-        templates, usable = make_templates(vectors, found, number_of, enrolled, len(names))
-        searched = np.flatnonzero(~enrolled)
-        for start in range(0, len(searched), BLOCK):
-            rows = searched[start : start + BLOCK]
-            people, each = number_of[rows], np.arange(len(rows))
-            scores = vectors[rows] @ templates.T
-            scores[:, ~(usable & chosen)] = -np.inf
-            scores[~found[rows]] = -np.inf
-            mate = scores[each, people]
-            scores[each, people] = -np.inf
-            rival = scores.max(1)
-            known = chosen[people]
-            false_positives += int((rival >= limit.score)[~known].sum())
-            non_mated += int((~known).sum())
-            hit = (mate >= limit.score) & (mate > rival + np.float32(TIE))
-            misses += int((~hit)[known].sum())
-            mated += int(known.sum())
-    if mated == 0:
-        raise DataError("nobody has a spare image to search with: bring more images per person")
+    mated, strangers = searches.mated, ~searches.mated
     return OpenSetResult(
         limit.score,
         size,
-        false_positives / non_mated,
-        misses / mated,
-        non_mated,
-        mated,
+        float(searches.names_strangers(limit.score)[strangers].mean()),
+        float((~searches.returns(limit.score))[mated].mean()),
+        int(strangers.sum()),
+        int(mated.sum()),
         calibration.fpir,
         limit.extrapolated,
         calibration.calibrated_on,

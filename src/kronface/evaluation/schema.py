@@ -1,9 +1,9 @@
 """The format of a results file, `kronface-evaluation/1`, written down and checked.
 
 `SHAPE` lists what every file holds; the file of a network that identifies also holds what `IDENTIFICATION` lists, and
-`cmc_ranks` where its curve does not give every rank from 1. Rates and probabilities lie in [0, 1]; low and high are
-ends of 95 % intervals over people; paths are relative to `data.root`. Files may hold more than is listed, such as
-`settings.seconds`.
+`cmc_ranks` where its curve does not give every rank from 1. Any may hold `differentials`, a list of what `DIFFERENTIAL`
+lists. Rates and probabilities lie in [0, 1]; low and high are ends of 95 % intervals over people; paths are relative to
+`data.root`. Files may hold more than is listed, such as `settings.seconds`.
 """
 
 import math
@@ -52,8 +52,15 @@ OPTIONAL: dict[str, dict[str, Any]] = {
     "data": {"layout": str, "notes": [str]},
     "checkpoint": {"fusion": str, "training": dict},
     "open_set": {"target_fpir": NUMBER, "extrapolated": bool, "calibrated_on": int},
+    "attributes": {
+        "average_precision": MAYBE,  # null where a class is absent
+        "average_precision_low": MAYBE,
+        "average_precision_high": MAYBE,
+        "ece": MAYBE,  # null where no face was found
+        "threshold": NUMBER,
+    },
 }
-"""What these tables may hold besides."""
+"""What these tables may hold besides; `attributes` stands for the table of each attribute."""
 
 OPEN_SET: dict[str, Any] = {
     "threshold": NUMBER,
@@ -63,6 +70,36 @@ OPEN_SET: dict[str, Any] = {
     "non_mated_searches": int,
     "mated_searches": int,
 }
+
+DIFFERENTIAL: dict[str, Any] = {
+    "by": str,
+    "measure": str,
+    "target": MAYBE,
+    "threshold": MAYBE,
+    "overall": MAYBE,
+    "groups": [
+        {
+            "group": str,
+            "rate": MAYBE,  # null where the trials do not support it; `reason` says why
+            "low": MAYBE,
+            "high": MAYBE,  # null too where no pair of people erred
+            "trials": int,
+            "people": int,
+            "errors": NUMBER,
+            "supported": bool,
+            "reason": str,
+        }
+    ],
+    "worst": str,
+    "best": str,
+    "worst_to_best": MAYBE,
+    "worst_to_best_low": MAYBE,
+    "worst_to_best_high": MAYBE,
+    "worst_to_mean": MAYBE,
+    "images_without_group": int,
+    "reason": str,
+}
+"""One measure by one column."""
 
 EXAMPLE: dict[str, Any] = {
     "probe": str,
@@ -104,8 +141,12 @@ def check_result(stored: Any, where: str) -> None:  # noqa: ANN401 - whatever a 
     fault = _fault(stored, shape, "")
     for key, part in (("data", SHAPE["data"]), ("checkpoint", CHECKPOINT), ("open_set", OPEN_SET)):
         if not fault and stored[key] is not None:
-            present = {name: kind for name, kind in OPTIONAL[key].items() if name in stored[key]}
-            fault = _fault(stored[key], part | present, key)
+            fault = _fault(stored[key], part | _present(stored[key], OPTIONAL[key]), key)
+    if not fault and "differentials" in stored:
+        fault = _fault(stored["differentials"], [DIFFERENTIAL], "differentials") or _contradicts(stored)
+    if not fault:
+        for name, table in stored["attributes"].items():
+            fault = fault or _fault(table, _present(table, OPTIONAL["attributes"]), f"attributes.{name}")
     if not fault and "rank1" in stored:
         curve: tuple[str, ...] = ("cmc", "cmc_low", "cmc_high")
         if "cmc_ranks" in stored:
@@ -142,6 +183,23 @@ def _fault(value: Any, shape: Any, where: str) -> str:  # noqa: ANN401 - whateve
         if isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
         else f"has a wrong value at '{where}'"
     )
+
+
+def _contradicts(stored: Mapping[str, Any]) -> str:
+    """What is said of groups that are not there, or have no rate, in words; empty where all is well."""
+    for index, entry in enumerate(stored["differentials"]):
+        where = f"at 'differentials[{index}]'"
+        if entry["measure"] not in ("fnmr", "fmr", "fnir", "fpir", "rank1"):
+            return f"has an unknown measure {where}"
+        if any(group["supported"] != (group["rate"] is not None) for group in entry["groups"]):
+            return f"has a supported group without a rate, or the reverse, {where}"
+        if not {entry["worst"], entry["best"]} <= {"", *(g["group"] for g in entry["groups"] if g["supported"])}:
+            return f"has a worst or best group without a rate {where}"
+    return ""
+
+
+def _present(table: Mapping[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
+    return {key: kind for key, kind in shape.items() if key in table}
 
 
 def _unequal(table: Mapping[str, Any], keys: Sequence[str], where: str) -> str:

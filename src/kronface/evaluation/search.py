@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation import kernels
+from kronface.evaluation.strongest import Strongest
 from kronface.files import Progress, no_progress
 from kronface.hardware import available_processors
 
@@ -125,6 +126,18 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class High:
+    """The highest scores of one list."""
+
+    scores: NDArray[np.float64]
+    """(K,) falling; of the metric euclidean minus half of the squared distance, which compares between probes."""
+    probe: NDArray[np.int64]
+    """(K,)"""
+    row: NDArray[np.int64]
+    """(K,) of the gallery set."""
+
+
+@dataclass(frozen=True)
 class Found:
     """What searches come to."""
 
@@ -136,11 +149,10 @@ class Found:
     """(P,) highest score of each probe over all lists; -inf where nothing was compared. Empty unless asked for."""
     best_row: NDArray[np.int64]
     """(P,) its gallery row, the lowest of those that score the same; -1 where nothing was compared."""
-    high: NDArray[np.float32]
-    """The highest scores in the last list, from the highest; as many as were asked for, or all that there are. They
-    are float32 products."""
-    compared: int
-    """Scores in the last list: of probes and gallery rows with a face, without those of the same person."""
+    high: tuple[High, ...]
+    """Of each list, as many as were asked for, or all that there are; empty unless asked for."""
+    compared: tuple[int, ...]
+    """Scores in each list: of probes and gallery rows with a face, without those of the same person."""
 
 
 def score_pairs(
@@ -239,7 +251,8 @@ def search(
         probe_people: (P,) numbers of people; with `gallery_people`, rows of the probe's own person are passed over.
         gallery_people: (G,) numbers of people; negative: not a person of the probes.
         best: also keep each probe's highest score and its row, over all lists.
-        high: also keep so many of the highest scores in the last list.
+        high: also keep so many of the highest scores in each list. Which of those that differ by less than a float32
+            product can tell are the last to be kept, is chance; their scores are exact.
         metric: cosine or euclidean.
         threads: how many; all of the machine's by default.
         stage: what the progress is called.
@@ -266,7 +279,7 @@ def search(
     ours, theirs = _own(probe_people, gallery_people, len(probes), len(gallery))
     above, tied = (np.zeros((count, len(of)), np.int64) for _ in range(2))
     top, top_row = np.full(len(probes) if best else 0, -np.inf), np.full(len(probes) if best else 0, -1, np.int64)
-    strongest = np.empty(0, np.float32)
+    strongest = [Strongest(high) for _ in range(count if high else 0)]
     x_scale, y_scale, y_shift = probes.scale(metric), gallery.scale(metric), gallery.shift(metric)
     step = max(COPY_BYTES // (4 * probes.values.shape[1]), PROBES)
     done, whole = 0, len(rows) * len(range(0, len(probes), step))
@@ -289,6 +302,8 @@ def search(
             people=theirs,
             own=_Own.of(ours[block]),
             best=best,
+            x_shift=probes.shift(metric)[block].astype(np.float32),
+            found=probes.found[block],
             high=high,
         )
         if metric == "cosine":
@@ -301,16 +316,29 @@ def search(
         for worker in workers:
             above[:, inside] += worker.above
             tied[:, inside] += worker.tied
-            strongest = -np.sort(-np.concatenate([strongest, worker.highest()]))[:high]
+            for mine, theirs_high in zip(strongest, worker.strongest, strict=True):
+                mine.add(theirs_high.scores, theirs_high.rows + start, theirs_high.columns)
             if best:
                 better = (worker.best > top[block] + TIE) | (
                     (worker.best >= top[block] - TIE) & (worker.best_row >= 0) & (worker.best_row < top_row[block])
                 )
                 top[block] = np.where(better, worker.best, top[block])
                 top_row[block] = np.where(better, worker.best_row, top_row[block])
-    last = (member >> np.uint64(count - 1)) & np.uint64(1) > 0
-    compared = int(probes.found.sum()) * int(last.sum()) - _same(ours[probes.found], theirs[last])
-    return Found(above, tied, top, top_row, strongest, compared)
+    seen = [(member >> np.uint64(number)) & np.uint64(1) > 0 for number in range(count)]
+    compared = tuple(
+        int(probes.found.sum()) * int(part.sum()) - _same(ours[probes.found], theirs[part]) for part in seen
+    )
+    highest = tuple(_exact(part, probes, gallery, metric, threads) for part in strongest)
+    return Found(above, tied, top, top_row, highest, compared)
+
+
+def _exact(kept: Strongest, probes: Rows, gallery: Rows, metric: Metric, threads: int | None) -> High:
+    """With float64 scores, from the highest; those that score the same stand by row."""
+    kept.drop()
+    probe, row = kept.rows.astype(np.int64), kept.columns
+    scores = score_pairs(probes, gallery, probe, row, metric=metric, threads=threads) - probes.shift(metric)[probe]
+    order = np.lexsort((row, probe, -scores))
+    return High(scores[order], probe[order], row[order])
 
 
 @dataclass(frozen=True)
@@ -346,6 +374,10 @@ class _Job:
     people: NDArray[np.int64]
     own: _Own
     best: bool
+    x_shift: NDArray[np.float32]
+    """What makes scores of different probes comparable."""
+    found: NDArray[np.bool_]
+    """Probes that show a face."""
     high: int
     bounds: "_Bounds | None" = None
     """The same for all tiles; None where each has its own."""
@@ -406,8 +438,9 @@ class _Worker:
         self._part = np.zeros((2, len(job.levels) if job.count > 1 else 0), np.int64)
         self._scores = np.empty(min(PROBES, rows) * height, np.float32)
         self._tile = np.empty((height, size), np.float32)
-        self._high = np.empty(max(4 * job.high, job.high + self._scores.size) if job.high else 0, np.float32)
-        self._kept, self._from = 0, -np.inf
+        self.strongest = [Strongest(job.high) for _ in range(job.count if job.high else 0)]
+        size = self._scores.size if job.high else 0
+        self._high = np.empty(size, np.float32), np.empty(size, np.int32), np.empty(size, np.int64)
 
     def __call__(self, rows: NDArray[np.int64], scaled: NDArray[np.float32]) -> int:
         """Counts one tile; `scaled` are the probes in float32. Returns the rows done."""
@@ -471,33 +504,24 @@ class _Worker:
                     self.best[part],
                     self.best_row[part],
                 )
-            if job.high and serves[-1] == job.count - 1:
-                self._keep(scores)
+            if job.high:
+                self._keep(scores, first, rows, [self.strongest[number] for number in serves])
         for number in () if alone else serves:
             self.above[number] += self._part[0]
             self.tied[number] += self._part[1]
         return len(rows)
 
-    def highest(self) -> NDArray[np.float32]:
-        """The highest scores that were asked for."""
-        self._drop()
-        return self._high[: self._kept]
-
-    def _keep(self, scores: NDArray[np.float32]) -> None:
-        found = kernels.keep_high(scores, self._from, self._high[self._kept :])
-        if found > len(self._high) - self._kept:
-            self._drop()
-            found = kernels.keep_high(scores, self._from, self._high[self._kept :])
-        self._kept += found
-
-    def _drop(self) -> None:
-        """Leaves the highest scores only."""
-        wanted = self._job.high
-        if self._kept > wanted:
-            kept = self._high[: self._kept]
-            kept.partition(self._kept - wanted)
-            kept[:wanted] = kept[self._kept - wanted :].copy()
-            self._kept, self._from = wanted, float(kept[:wanted].min())
+    def _keep(
+        self, scores: NDArray[np.float32], first: int, rows: NDArray[np.int64], lists: Sequence[Strongest]
+    ) -> None:
+        least = min(part.least for part in lists)
+        part = slice(first, first + len(scores))
+        kept = kernels.keep_high(
+            scores, self._job.x_shift[part], first, rows, self._job.found[part], least, *self._high
+        )
+        values, probe, column = self._high
+        for strongest in lists:
+            strongest.add(values[:kept], probe[:kept], column[:kept])
 
 
 T = TypeVar("T")

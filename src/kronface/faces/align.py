@@ -54,6 +54,8 @@ def similarity(source: ArrayLike, target: ArrayLike = REFERENCE_POINTS) -> NDArr
 def align(image: Image, landmarks: ArrayLike, size: int = REFERENCE_SIZE) -> Image:
     """Warps a face so that its landmarks come to lie on the reference points.
 
+    Points that are NaN are unknown: the others, at least two, say where the face is.
+
     A face that shrinks is warped at a multiple of the wanted size and averaged down, so that fine detail does not
     alias. Outside of the picture is black.
 
@@ -66,12 +68,14 @@ def align(image: Image, landmarks: ArrayLike, size: int = REFERENCE_SIZE) -> Ima
         (size, size, 3) uint8 RGB.
 
     Raises:
-        ImageError: the landmarks are not finite, or all at one place.
+        ImageError: fewer than two landmarks are known, one is infinite, or all lie at one place.
     """
     points = np.asarray(landmarks, np.float64)
-    if not np.isfinite(points).all() or np.ptp(points, axis=0).max() < 1e-3:
+    known = ~np.isnan(points).any(1)
+    points = points[known]
+    if len(points) < 2 or not np.isfinite(points).all() or np.ptp(points, axis=0).max() < 1e-3:
         raise ImageError("a face's landmarks are not finite or all at one place: detect them again")
-    return warp(image, similarity(points, reference_points(size)), size)
+    return warp(image, similarity(points, reference_points(size)[known]), size)
 
 
 def warp(image: Image, matrix: NDArray[np.float64], size: int, *, border: int = 0) -> Image:

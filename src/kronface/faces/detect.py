@@ -194,6 +194,24 @@ def largest_face(image: Image, detector: Detector) -> Face | None:
     return faces[0] if faces else None
 
 
+def face_in_box(image: Image, detector: Detector, box: NDArray[np.float32]) -> Face | None:
+    """The face that a box (4,) of left, top, width, height means: of those whose centre it holds, the one like it most.
+
+    Likeness is intersection over union: the box of a whole head, drawn by hand, is larger than a detector's.
+    """
+    left, top, width, height = (float(value) for value in box)
+
+    def meant(face: Face) -> bool:
+        x, y = face.box[:2] + face.box[2:] / 2
+        return bool(left <= x <= left + width and top <= y <= top + height)
+
+    def likeness(face: Face) -> float:
+        shared = _intersection(face.box, box)
+        return shared / max(face.area + width * height - shared, 1e-6)
+
+    return max(filter(meant, detector.detect(image)), key=likeness, default=None)
+
+
 def _starts(length: int, side: int) -> Iterator[int]:
     """Where tiles of `side` begin, so that each overlaps the last by a quarter and the end is covered."""
     last = max(length - side, 0)
@@ -222,8 +240,11 @@ def _merged(faces: list[Face]) -> list[Face]:
 
 def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """Intersection over the smaller of two boxes."""
+    return _intersection(a, b) / max(float(min(a[2] * a[3], b[2] * b[3])), 1e-6)
+
+
+def _intersection(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """In square pixels."""
     x = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     y = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    if x <= 0 or y <= 0:
-        return 0.0
-    return float(x * y / max(min(a[2] * a[3], b[2] * b[3]), 1e-6))
+    return 0.0 if x <= 0 or y <= 0 else float(x * y)

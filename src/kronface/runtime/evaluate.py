@@ -1,16 +1,21 @@
 """A network measured on a set of people: extraction, identification, attributes, and the results file's content."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from kronface.data.records import Records
 from kronface.errors import DataError
 from kronface.evaluation.attributes import AttributeScore, score
+from kronface.evaluation.groups import Grouping, GroupTable, groupings
 from kronface.evaluation.identification import check_options, closed_set
 from kronface.evaluation.open_set import Calibration, measure
+from kronface.evaluation.protocols.differentials import check_targets, folder_differentials
 from kronface.evaluation.result import assemble
 from kronface.faces.detect import Detector
 from kronface.files import Progress, no_progress
@@ -35,6 +40,10 @@ def evaluate(
     seed: int = 0,
     resamples: int = 1000,
     max_bad_share: float = 0.01,
+    groups: GroupTable | None = None,
+    by: Sequence[str] = (),
+    fmr: float = 1e-3,
+    fpir: float = 0.05,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Runs the folder protocol: rank-1 and CMC among the people of `records`, and attributes where there are labels.
@@ -51,16 +60,22 @@ def evaluate(
         seed: of the choices and of the bootstrap.
         resamples: of the bootstrap over people.
         max_bad_share: share of unreadable pictures above which it stops.
+        groups: of these people or pictures, for differentials; with `by` alone, the records' own columns.
+        by: columns to group by; without `groups` and `by` there are no differentials.
+        fmr: at whose threshold FNMR and FMR of the groups are given.
+        fpir: and FNIR and FPIR.
         progress: called after every picture.
 
     Returns:
         The content of a results file (`kronface.evaluation.result`).
 
     Raises:
-        ConfigError: an impossible number.
-        DataError: too few people or pictures, or too many unreadable ones.
+        ConfigError: an impossible number, or a column that there is not.
+        DataError: too few people or pictures, too many unreadable ones, or groups of others.
     """
     check_options(gallery_images=gallery_images, draws=draws, seed=seed, resamples=resamples)
+    check_targets(fmr=fmr, fpir=fpir)
+    grouped = _groupings(records, groups, by)  # before the long work
     started = time.perf_counter()
     found = extract(
         records,
@@ -84,7 +99,7 @@ def evaluate(
     if found.probabilities is not None:
         labels = found.records.labels(embedder.predicted)
         attributes = score(found.probabilities, labels, people, embedder.predicted, resamples=resamples, seed=seed)
-    return assemble(
+    result = assemble(
         name=name,
         protocol="folder",
         data={
@@ -112,6 +127,34 @@ def evaluate(
         samples=_samples(found, embedder, seed),
         processor=processor_name(),
     )
+    if grouped and identification is not None and found.embeddings is not None:
+        result["settings"] |= {"by": [grouping.by for grouping in grouped], "fmr": fmr, "fpir": fpir}
+        result["differentials"] = folder_differentials(
+            found.embeddings,
+            people,
+            identification,
+            _groupings(found.records, groups, by),
+            fmr=fmr,
+            fpir=fpir,
+            gallery_images=gallery_images,
+            seed=seed,
+            resamples=resamples,
+            progress=progress,
+        )
+    return result
+
+
+def _groupings(records: Records, groups: GroupTable | None, by: Sequence[str]) -> list[Grouping]:
+    if groups is None and not by:
+        return []
+    table = records.table
+    if groups is None:
+        groups = GroupTable.of_columns(str(records.root), {name: table[name].to_numpy() for name in records.attributes})
+    return groupings([groups], by, identities=_text(table["identity"]), paths=_text(table["path"]))
+
+
+def _text(column: pl.Series) -> NDArray[np.str_]:
+    return np.array(column.to_list(), np.str_)
 
 
 def _samples(found: Extraction, embedder: Embedder, seed: int) -> list[dict[str, Any]]:

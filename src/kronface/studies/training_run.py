@@ -23,6 +23,7 @@ def train(
     layout: str = "celeba",
     official: bool = False,
     aligned: bool = False,
+    overlap: str = "as-paper",
     held_out: float = 0.1,
     identities: int | None = None,
     images: int | None = None,
@@ -69,11 +70,14 @@ def train(
     Args:
         out: the run's folder.
         root: the data set's folder; synth has none.
-        layout: how the data set lies on disk: celeba or folder; or synth, people who are rendered without files.
+        layout: how the data set lies on disk, as kronface data layouts lists them; or synth, people who are rendered
+            without files.
         official: require the official set's counts.
-        aligned: the pictures of a folder layout are crops at the reference points already.
-        held_out: share of the people of a folder layout, which has no splits, that are kept from training for the
-            best epoch and the threshold; with fewer than four such people, all are trained on. For synth, so many
+        aligned: the pictures are crops at the reference points already (folder, facescrub, megaface, fgnet).
+        overlap: CASIA-WebFace's people who are also FaceScrub probes or in LFW: as-paper keeps them, removed leaves
+            them out (casia, and recordio with train.lst).
+        held_out: share of the people of a layout without splits that are kept from training for the best epoch and
+            the threshold; with fewer than four such people, all are trained on. For synth, so many
             further people.
         identities: people to train on (synth); 400 by default.
         images: pictures of each, in each epoch (synth); 8 by default.
@@ -124,6 +128,7 @@ def train(
         return f"{out} holds this run, finished: choose another --out to repeat it"
 
     from kronface.data.augment import augmentation
+    from kronface.data.scale import describe_scale, scale
     from kronface.hardware import resolve_device, resolve_precision
     from kronface.network.checkpoint import ModelCard
     from kronface.network.imagenet import load_imagenet
@@ -134,7 +139,9 @@ def train(
 
     resolve_precision(precision, resolve_device(device))
     augmentation(augment)
-    _check_layout(layout, root=root, identities=identities, images=images, official=official, aligned=aligned)
+    _check_layout(
+        layout, root=root, identities=identities, images=images, official=official, aligned=aligned, overlap=overlap
+    )
     source: TrainingSource
     if layout == SYNTH:
         source = RenderedSource(
@@ -153,6 +160,7 @@ def train(
             layout=layout,
             official=official,
             aligned=aligned,
+            overlap=overlap,
             held_out=held_out,
             seed=seed,
             max_bad_share=max_bad_share,
@@ -166,6 +174,8 @@ def train(
     if len(splits["train"]) == 0:
         raise ConfigError(f"{root} has no training images: check its partition file")
     people = splits["train"].identities()
+    if arm != "attributes-only" and not people:
+        raise ConfigError(f"{root} does not say who anybody is: choose --arm attributes-only, or bring its identities")
     network = build(
         variant=variant,
         arm=arm,
@@ -208,6 +218,10 @@ def train(
     # Not before everything has been looked at: a run that cannot begin leaves nothing behind.
     write_text(out / CONFIG, _as_yaml(settings))
     described = f"{records.name}: {len(people)} identities, {len(datasets['train'])} images of {source.name}"
+    if overlap != "as-paper":
+        described += ", without people whom FaceScrub's probes or LFW show"
+    shown = len(datasets["train"]) * (epochs if layout == SYNTH and fresh else 1)
+    trained_on = {"images": shown, "people": len(people), "scale": scale(shown, len(people))}
     history = fit(
         network,
         train=datasets["train"],
@@ -224,11 +238,12 @@ def train(
         device=device,
         precision=precision,
         workers=workers,
-        card=ModelCard(training_data=described, licence=licence, training={"arm": arm}),
+        card=ModelCard(training_data=described, licence=licence, training={"arm": arm} | trained_on),
         progress=progress,
     )
     bad = {name: len(dataset.bad) for name, dataset in datasets.items() if dataset.bad}
-    remarks = [f"{count} unusable images of {name} were left out" for name, count in bad.items()]
+    remarks = [describe_scale(shown, len(people)), *(f"note: {note}" for note in records.notes)]
+    remarks += [f"{count} unusable images of {name} were left out" for name, count in bad.items()]
     if "validation" in splits and len(splits["validation"]) and arm != "attributes-only":
         reader = source.found_faces("validation", size=size)
         for name in ("best", "last"):
@@ -242,13 +257,17 @@ def train(
     return said
 
 
-def _check_layout(layout: str, *, root: Path | None, official: bool, aligned: bool, **rendered: int | None) -> None:
+def _check_layout(
+    layout: str, *, root: Path | None, official: bool, aligned: bool, overlap: str, **rendered: int | None
+) -> None:
     """Refuses options that do not go together."""
     from kronface.data.sources import LAYOUTS
+    from kronface.data.sources.overlap import OVERLAP
     from kronface.studies.training_source import SYNTH
 
     if layout == SYNTH:
-        given = [name for name, value in (("root", root), ("official", official), ("aligned", aligned)) if value]
+        of_files = {"root": root, "official": official, "aligned": aligned, "overlap": overlap != OVERLAP[0]}
+        given = [name for name, value in of_files.items() if value]
         if given:
             raise ConfigError(f"--{given[0]} belongs to data sets on disk: the layout {SYNTH} has no files")
         return

@@ -63,6 +63,7 @@ class FileSource:
         layout: a name in `kronface.data.sources.LAYOUTS`.
         official: require the official set's counts.
         aligned: the pictures are crops at the reference points already.
+        overlap: of CASIA-WebFace with the usual tests: as-paper or removed.
         held_out: share of the people who are kept for validation where the layout has no splits.
         seed: of that choice, and of the augmentation.
         max_bad_share: share of unusable images above which reading stops.
@@ -78,15 +79,17 @@ class FileSource:
         layout: str,
         official: bool,
         aligned: bool,
+        overlap: str,
         held_out: float,
         seed: int,
         max_bad_share: float,
     ) -> None:
         from kronface.data.sources import read_source
 
-        records = read_source(layout, root, official=official, aligned=aligned)
+        records = read_source(layout, root, official=official, aligned=aligned, overlap=overlap)
+        without_splits = set(records.table["split"].unique()) == {""}
         self.name = root.name
-        self.records = hold_out(records, held_out, seed) if layout == "folder" else records
+        self.records = hold_out(records, held_out, seed) if without_splits else records
         self._seed = seed
         self._max_bad_share = max_bad_share
         self._detector = YuFaceDetector()

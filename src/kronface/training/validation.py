@@ -42,7 +42,7 @@ def validate(network: Network, dataset: FaceDataset, *, device: torch.device, wo
     A figure is left out where the network has no such branch or the data cannot give it.
     """
     embeddings, probabilities = predict(network, dataset, device=device, workers=workers)
-    identities = dataset.records.table["identity"].to_numpy()
+    identities = dataset.records.people()
     figures: dict[str, float] = {}
     if embeddings is not None:
         _, counts = np.unique(identities, return_counts=True)

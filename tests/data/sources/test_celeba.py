@@ -137,7 +137,7 @@ def test_a_missing_file_is_named_with_the_remedy(write_celeba: WriteCeleba, name
 def test_the_mirrors_csv_files_are_recognised(write_celeba: WriteCeleba) -> None:
     root = write_celeba()
     (root / ATTRIBUTES).rename(root / "list_attr_celeba.csv")
-    with pytest.raises(DataError, match=r"\.csv copy is not read"):
+    with pytest.raises(DataError, match=r"for the \.csv copies choose the layout celeba-csv"):
         celeba(root)
 
 

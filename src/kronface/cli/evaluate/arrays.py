@@ -24,6 +24,10 @@ def arrays(
     threads: int | None = None,
     seed: int = 0,
     resamples: int = 1000,
+    groups: Path | None = None,
+    by: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
+    fmr: float = 1e-3,
+    fpir: float = 0.05,
     progress: Progress = no_progress,
 ) -> str:
     """Searches embeddings from files: rank-1, CMC, growing numbers of distractors, and the open set.
@@ -50,10 +54,18 @@ def arrays(
         threads: of the search; all processors by default.
         seed: of the bootstrap.
         resamples: of the bootstrap over people.
+        groups: a table (.csv or .parquet) that says which probes belong to which group, by a column path or identity;
+            error rates are then given by group.
+        by: columns to group the probes by, of that table or of the probes' own .parquet, as sex,age or "[sex, age]";
+            with --groups by default those of sex, age, tone and ancestry that are there.
+        fmr: false match rate over all pairs of probes, at whose threshold FNMR and FMR are given by group.
+        fpir: likewise of searches for strangers, for FNIR and FPIR by group.
         progress: called as rows are compared.
     """
     from kronface.evaluation.features import read_features
+    from kronface.evaluation.groups import GroupTable, column_names, groupings, read_groups
     from kronface.evaluation.protocols.arrays import arrays_content, check_options, identify_arrays
+    from kronface.evaluation.protocols.differentials import arrays_differentials, check_targets, describe
 
     for option, idle, needed in (
         ("--gallery-labels", gallery is None and gallery_labels is not None, "--gallery"),
@@ -65,7 +77,13 @@ def arrays(
             raise ConfigError(f"{option} has no use without {needed}: name that file too, or leave the option out")
     if json is not None:
         check_writable(json)
+    check_targets(fmr=fmr, fpir=fpir)
+    columns = column_names(by)
+    tables = [] if groups is None else [read_groups(groups)]
     searched = read_features(probes, labels=labels)
+    if columns:
+        tables.append(GroupTable.of_columns(searched.source, searched.columns))
+    grouped = groupings(tables, columns, identities=searched.identities, paths=searched.paths) if tables else []
     enrolled = None if gallery is None else read_features(gallery, labels=gallery_labels)
     others = None if distractors is None else read_features(distractors, labels=distractor_labels)
     check_options(sizes=sizes, distractors=0 if others is None else len(others), resamples=resamples, seed=seed)
@@ -97,6 +115,27 @@ def arrays(
         seed=seed,
         resamples=resamples,
     )
+    if grouped:
+        result["settings"] |= {
+            "groups": None if groups is None else str(groups),
+            "by": [grouping.by for grouping in grouped],
+            "fmr": fmr,
+            "fpir": fpir,
+        }
+        result["differentials"] = arrays_differentials(
+            found,
+            searched,
+            grouped,
+            fmr=fmr,
+            fpir=fpir,
+            ties=ties,
+            metric=metric,
+            seed=seed,
+            resamples=resamples,
+            threads=threads,
+            progress=progress,
+        )
+        lines += describe(result["differentials"])
     if json is not None:
         write_json(json, result)
         lines.append(f"results: {json}")

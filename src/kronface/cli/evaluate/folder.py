@@ -19,6 +19,10 @@ def folder(
     resamples: int = 1000,
     device: str = "auto",
     max_bad_share: float = 0.01,
+    groups: Path | None = None,
+    by: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
+    fmr: float = 1e-3,
+    fpir: float = 0.05,
     progress: Progress = no_progress,
 ) -> str:
     """Searches everybody's pictures among one folder per person: rank-1, CMC, and growing numbers of distractors.
@@ -38,18 +42,30 @@ def folder(
         resamples: of the bootstrap.
         device: auto, cpu, cuda or cuda:N.
         max_bad_share: share of unreadable pictures above which it stops.
+        groups: a table (.csv or .parquet) that says who belongs to which group, by a column path or identity, such as
+            truth.csv of rendered people; error rates are then given by group.
+        by: columns of it to group by, as sex,age or "[sex, age]"; by default those of sex, age, tone and ancestry that
+            are there.
+        fmr: false match rate over all pairs, at whose threshold FNMR and FMR are given by group.
+        fpir: likewise of searches for people who are not enrolled, for FNIR and FPIR by group.
         progress: called after every picture.
     """
     from kronface.data.sources.folder import folder as read_folder
-    from kronface.errors import CheckpointError
+    from kronface.errors import CheckpointError, ConfigError
+    from kronface.evaluation.groups import column_names, read_groups
+    from kronface.evaluation.protocols.differentials import describe
     from kronface.faces.detect import YuFaceDetector
     from kronface.runtime.calibrate import load_calibration
-    from kronface.runtime.describe import describe_checkpoint
+    from kronface.runtime.describe import describe_checkpoint, describe_training_set
     from kronface.runtime.embedder import NetworkEmbedder
     from kronface.runtime.evaluate import evaluate
 
     if json is not None:
         check_writable(json)
+    columns = column_names(by)
+    if columns and groups is None:
+        raise ConfigError("--by names columns of a table: say which one by --groups")
+    table = None if groups is None else read_groups(groups)
     chosen = checkpoint or default_checkpoint()
     records = read_folder(root, aligned=aligned)
     embedder = NetworkEmbedder.from_pretrained(chosen, device=device)
@@ -69,11 +85,17 @@ def folder(
         seed=seed,
         resamples=resamples,
         max_bad_share=max_bad_share,
+        groups=table,
+        by=columns,
+        fmr=fmr,
+        fpir=fpir,
         progress=progress,
     )
     if "rank1" not in result:
         raise CheckpointError(f"{chosen} has no identity branch, so it cannot identify: choose another checkpoint")
     result["settings"]["aligned"] = aligned
+    if groups is not None:
+        result["settings"]["groups"] = str(groups)
     if json is not None:
         write_json(json, result)
     lines = [
@@ -95,7 +117,8 @@ def folder(
             f"threshold {found['threshold']:.4f} with {found['people']} of them enrolled: "
             f"FPIR {found['fpir']:.4f}, FNIR {found['fnir']:.4f}"
         )
-    lines += [f"note: {note}" for note in records.notes]
+    lines += describe(result.get("differentials", []))
+    lines += [*describe_training_set(result["checkpoint"]), *(f"note: {note}" for note in records.notes)]
     if json is not None:
         lines.append(f"results: {json}")
     return "\n".join(lines)

@@ -72,7 +72,7 @@ def finish(
     """
     from kronface.evaluation.verification_result import assemble, describe
     from kronface.hardware import processor_name
-    from kronface.runtime.describe import describe_checkpoint
+    from kronface.runtime.describe import describe_checkpoint, describe_training_set
 
     if name is None:
         name = checkpoint_name(checkpoint) if checkpoint is not None else features.stem if features else protocol
@@ -91,7 +91,8 @@ def finish(
     result |= dict(more or {})
     if json is not None:
         write_json(json, result)
-    printed = [*describe(result), *lines, lists, *(f"note: {note}" for note in notes)]
+    trained = [] if checkpoint is None else describe_training_set(result["checkpoint"])
+    printed = [*describe(result), *lines, *trained, lists, *(f"note: {note}" for note in notes)]
     if json is not None:
         printed.append(f"results: {json}")
     return "\n".join(printed)

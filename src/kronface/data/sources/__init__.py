@@ -1,35 +1,78 @@
-"""One file per data set: a function from a root folder to records."""
+"""One file per data set: a function from a root folder to records, and what is known of the set's layout."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from kronface.data.layout import Layout
 from kronface.data.records import Records
-from kronface.data.sources.celeba import celeba
-from kronface.data.sources.folder import folder
+from kronface.data.sources import (
+    casia,
+    celeba,
+    celeba_csv,
+    celeba_hub,
+    facescrub,
+    fgnet,
+    folder,
+    ijb,
+    lfw,
+    megaface,
+    packed,
+    recordio,
+)
 from kronface.errors import ConfigError
 
-LAYOUTS: Mapping[str, Callable[..., Records]] = MappingProxyType({"celeba": celeba, "folder": folder})
-"""The readers by the name of the layout."""
+_ALL = (
+    celeba.LAYOUT,
+    celeba_csv.LAYOUT,
+    celeba_hub.LAYOUT,
+    casia.LAYOUT,
+    recordio.LAYOUT,
+    packed.LAYOUT,
+    folder.LAYOUT,
+    lfw.LAYOUT,
+    facescrub.LAYOUT,
+    megaface.LAYOUT,
+    fgnet.LAYOUT,
+    ijb.LAYOUT,
+)
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType({layout.name: layout for layout in _ALL})
+"""Every layout by its name."""
 
 
-def read_source(layout: str, root: Path, *, official: bool = False, aligned: bool = False) -> Records:
+def find_layout(name: str) -> Layout:
+    """The layout of a name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in LAYOUTS:
+        raise ConfigError(f"unknown layout '{name}': choose one of {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
+def read_source(
+    layout: str, root: Path, *, official: bool = False, aligned: bool = False, overlap: str = "as-paper"
+) -> Records:
     """The records of a data set.
 
     Args:
         layout: a name in `LAYOUTS`.
         root: the data set's folder.
-        official: require the official set's counts (celeba).
-        aligned: the pictures are crops at the reference points already (folder).
+        official: require the official set's counts.
+        aligned: the pictures are crops at the reference points already.
+        overlap: of CASIA-WebFace with the usual tests: as-paper keeps it, removed leaves those people out.
 
     Raises:
         ConfigError: an unknown layout, or an option that the layout does not have.
         DataError: what is wrong with the data set.
     """
-    if layout not in LAYOUTS:
-        raise ConfigError(f"unknown layout '{layout}': choose one of {', '.join(LAYOUTS)}")
-    if official and layout != "celeba":
-        raise ConfigError(f"the layout {layout} has no official counts: leave --official out")
-    if aligned and layout != "folder":
-        raise ConfigError(f"--aligned belongs to the layout folder: {layout} brings landmarks")
-    return celeba(root, official=official) if layout == "celeba" else folder(root, aligned=aligned)
+    found = find_layout(layout)
+    given = {"official": official, "aligned": aligned, "overlap": overlap}
+    plain = {"official": False, "aligned": False, "overlap": "as-paper"}
+    for option, value in given.items():
+        if value != plain[option] and option not in found.options:
+            those = ", ".join(other.name for other in LAYOUTS.values() if option in other.options)
+            raise ConfigError(f"--{option} does not belong to the layout {layout}, but to {those}")
+    return found.read(root, **{option: given[option] for option in found.options})

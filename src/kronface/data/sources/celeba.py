@@ -1,11 +1,13 @@
 """CelebA in its official text files, read as their owners wrote them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from kronface.data.attributes import CELEBA
+from kronface.data.layout import Layout, Part
 from kronface.data.records import Records
 from kronface.data.sources.index_files import Index, read_pairs, read_table
 from kronface.errors import DataError
@@ -33,11 +35,8 @@ TYPICAL_LANDMARKS = ((69.0, 111.0), (108.0, 111.0), (88.0, 136.0), (72.0, 152.0)
 
 SPLITS = ("train", "validation", "test")
 
-OWNERS = (
-    "CelebA: Multimedia Laboratory, The Chinese University of Hong Kong; non-commercial research only; "
-    "the identity file on request from its owners"
-)
-"""Where the files come from, and under whose terms."""
+OWNER = "Multimedia Laboratory, The Chinese University of Hong Kong"
+TERMS = "non-commercial research only, no passing on"
 
 
 def celeba(root: Path, *, official: bool = False) -> Records:
@@ -58,32 +57,65 @@ def celeba(root: Path, *, official: bool = False) -> Records:
     """
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: name the one that holds {IMAGES}/ and {ATTRIBUTES}")
-    folder = find_images(root).relative_to(root).as_posix()
-    attributes = read_attributes(require_index(root, ATTRIBUTES))
-    identities = read_pairs(require_index(root, IDENTITIES)).in_order_of(attributes)
-    partition = read_partition(require_index(root, PARTITION)).in_order_of(attributes)
-    table = pl.DataFrame(
-        {
-            "path": (f"{folder}/" + attributes.names).alias("path"),
-            # Padded, so that sorting people by name sorts them by number.
-            "identity": pl.Series(identities.values[:, 0]).cast(pl.String).str.zfill(5),
-            "split": pl.Series(partition.values[:, 0]).replace_strict([0, 1, 2], list(SPLITS)),
-        }
-        | {name: (attributes.values[:, k] > 0).astype(np.int8) for k, name in enumerate(attributes.columns)}
+    return assemble(
+        root,
+        attributes=read_attributes(require_index(root, ATTRIBUTES)),
+        identities=read_pairs(require_index(root, IDENTITIES)),
+        partition=read_partition(require_index(root, PARTITION)),
+        landmarks=None if (path := find_index(root, LANDMARKS)) is None else read_landmarks(path),
+        name="celeba",
+        official=official,
     )
+
+
+def assemble(
+    root: Path,
+    *,
+    attributes: Index,
+    identities: Index | None,
+    partition: Index,
+    landmarks: Index | None,
+    name: str,
+    official: bool = False,
+) -> Records:
+    """The records of CelebA's index files, whatever form they were read from.
+
+    Args:
+        root: the set's folder.
+        attributes: 1 and -1.
+        identities: numbers of people; None where nobody knows them.
+        partition: 0, 1 and 2.
+        landmarks: (n, 10); None where there are none.
+        name: of the layout.
+        official: as for `celeba`.
+
+    Raises:
+        DataError: as `celeba`.
+    """
+    folder = find_images(root).relative_to(root).as_posix()
+    columns: dict[str, Any] = {
+        "path": (f"{folder}/" + attributes.names).alias("path"),
+        "identity": pl.Series([None] * len(attributes.names), dtype=pl.String),
+        "split": pl.Series(partition.in_order_of(attributes).values[:, 0]).replace_strict([0, 1, 2], list(SPLITS)),
+    }
+    if identities is not None:
+        # Padded, so that sorting people by name sorts them by number.
+        numbers = pl.Series(identities.in_order_of(attributes).values[:, 0])
+        columns["identity"] = numbers.cast(pl.String).str.zfill(5)
+    columns |= {name: (attributes.values[:, k] > 0).astype(np.int8) for k, name in enumerate(attributes.columns)}
     notes: list[str] = []
-    landmarks = find_index(root, LANDMARKS)
     if landmarks is None:
-        points = np.tile(np.array(TYPICAL_LANDMARKS, np.float32), (table.height, 1, 1))
+        points = np.tile(np.array(TYPICAL_LANDMARKS, np.float32), (len(attributes.names), 1, 1))
         notes.append(f"{LANDMARKS} is missing: CelebA's typical landmarks are used for all pictures")
     else:
-        points = read_landmarks(landmarks).in_order_of(attributes).values.reshape(-1, 5, 2)
-    table = table.with_columns(pl.Series("landmarks", points, dtype=pl.Array(pl.Float32, (5, 2))))
+        points = landmarks.in_order_of(attributes).values.reshape(-1, 5, 2)
+    columns["landmarks"] = pl.Series(points, dtype=pl.Array(pl.Float32, (5, 2)))
+    table = pl.DataFrame(columns)
     differences = official_differences(table, attributes.columns)
     if official and differences:
         raise DataError(f"{root} is not the official CelebA: {'; '.join(differences)}")
     notes += [f"not the official CelebA: {difference}" for difference in differences]
-    return Records.from_columns(root, table, name="celeba", attributes=attributes.columns, notes=notes)
+    return Records.from_columns(root, table, name=name, attributes=attributes.columns, notes=notes)
 
 
 def find_index(root: Path, name: str) -> Path | None:
@@ -114,7 +146,7 @@ def require_index(root: Path, name: str) -> Path:
     if path is not None:
         return path
     if find_index(root, name.replace(".txt", ".csv")) is not None:
-        remedy = f"the .csv copy is not read, bring the owners' {name}"
+        remedy = f"for the .csv copies choose the layout celeba-csv, or bring the owners' {name}"
     elif name == IDENTITIES:
         remedy = (
             "ask its owners for it (Multimedia Laboratory, The Chinese University of Hong Kong, send it on request; "
@@ -131,7 +163,16 @@ def read_attributes(path: Path) -> Index:
     Raises:
         DataError: no such file, a name that CelebA does not have, or another label.
     """
-    index = read_table(path, whole=True)
+    return check_attributes(read_table(path, whole=True))
+
+
+def check_attributes(index: Index) -> Index:
+    """The index itself, if it has CelebA's names and labels.
+
+    Raises:
+        DataError: a name that CelebA does not have, or a label other than 1 and -1.
+    """
+    path = index.path
     unknown = [name for name in index.columns if name not in CELEBA]
     if unknown:
         raise DataError(f"{path} has the unknown attribute {unknown[0]}: its names must be CelebA's, spelt as there")
@@ -151,7 +192,16 @@ def read_partition(path: Path) -> Index:
     Raises:
         DataError: no such file, or another number.
     """
-    index = read_pairs(path)
+    return check_partition(read_pairs(path))
+
+
+def check_partition(index: Index) -> Index:
+    """The index itself, if it has no other numbers than 0, 1 and 2.
+
+    Raises:
+        DataError: it has.
+    """
+    path = index.path
     odd = np.flatnonzero(~np.isin(index.values[:, 0], (0, 1, 2)))
     if len(odd):
         row = int(odd[0])
@@ -174,18 +224,50 @@ def official_differences(table: pl.DataFrame, attributes: tuple[str, ...]) -> li
     images = sum(OFFICIAL_IMAGES.values())
     if table.height != images:
         differences.append(f"{table.height} images (official: {images})")
+    unknown = table["identity"].null_count() == table.height
     for split in SPLITS:
         part = table.filter(pl.col("split") == split)
         counts = part.height, part["identity"].n_unique()
         wanted = OFFICIAL_IMAGES[split], OFFICIAL_IDENTITIES[split]
-        if counts != wanted:
+        if unknown and counts[0] != wanted[0]:
+            differences.append(f"{split} has {counts[0]} images (official: {wanted[0]})")
+        elif not unknown and counts != wanted:
             differences.append(
                 f"{split} has {counts[0]} images of {counts[1]} identities (official: {wanted[0]} of {wanted[1]})"
             )
+    if unknown:
+        return [*differences, *_other_attributes(attributes)]
     spread = table.group_by("identity").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
     if spread.height:
         first = sorted(spread["identity"])[0]
         differences.append(f"{spread.height} identities are in two splits or more, {first} the first (official: none)")
-    if attributes != CELEBA:
-        differences.append(f"{len(attributes)} attributes, or another order (official: {len(CELEBA)})")
-    return differences
+    return [*differences, *_other_attributes(attributes)]
+
+
+def _other_attributes(attributes: tuple[str, ...]) -> list[str]:
+    if attributes == CELEBA:
+        return []
+    return [f"{len(attributes)} attributes, or another order (official: {len(CELEBA)})"]
+
+
+def _places(name: str) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}".lstrip("/") for folder in INDEX_FOLDERS)
+
+
+LAYOUT = Layout(
+    name="celeba",
+    title="CelebA",
+    read=celeba,
+    owner=OWNER,
+    terms=TERMS,
+    ask="mmlab.ie.cuhk.edu.hk/projects/CelebA.html, the identity file on request from its owners",
+    parts=(
+        Part("aligned pictures", (f"{IMAGES}/", f"Img/{IMAGES}/"), f"unpack {IMAGES}.zip there"),
+        Part("attributes", _places(ATTRIBUTES), "take it from CelebA's download"),
+        Part(
+            "identities", _places(IDENTITIES), "ask its owners for it, who send it on request; mirrors do not have it"
+        ),
+        Part("splits", _places(PARTITION), "take it from CelebA's download"),
+    ),
+    options=("official",),
+)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from kronface.data.layout import Layout
 from kronface.data.records import Records
 from kronface.errors import DataError
 from kronface.faces.image import SUFFIXES
@@ -15,7 +16,7 @@ JUNK = frozenset({"@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Informati
 RENDERED, MASKS = "truth.csv", "masks"
 """Where the first lies in the root, the second holds the masks of rendered pictures, not people."""
 
-LAYOUT = "make one folder per person, with that person's pictures in it"
+ADVICE = "make one folder per person, with that person's pictures in it"
 
 
 def folder(root: Path, *, aligned: bool = False) -> Records:
@@ -54,8 +55,8 @@ def folder(root: Path, *, aligned: bool = False) -> Records:
             empty.append(name)
     if not rows:
         if loose:
-            raise DataError(f"{root} holds {loose} pictures but no folders of people: {LAYOUT}")
-        raise DataError(f"{root} holds no pictures: {LAYOUT} ({', '.join(SUFFIXES)})")
+            raise DataError(f"{root} holds {loose} pictures but no folders of people: {ADVICE}")
+        raise DataError(f"{root} holds no pictures: {ADVICE} ({', '.join(SUFFIXES)})")
     table = pl.DataFrame(rows, schema=["path", "identity"], orient="row").sort("path")
     table = table.with_columns(pl.lit(aligned).alias("aligned"))
     return Records.from_columns(root, table, name="folder", notes=_notes(table, empty, loose))
@@ -130,3 +131,15 @@ def _notes(table: pl.DataFrame, empty: list[str], loose: int) -> list[str]:
     if deep:
         notes.append(f"{len(deep)} people lie deeper than one folder, {deep[0]} the first: each is a person")
     return notes
+
+
+LAYOUT = Layout(
+    name="folder",
+    title="Pictures of one's own",
+    read=folder,
+    owner="whoever took the pictures",
+    terms="by consent of the people whom they show",
+    ask="them",
+    parts=(),
+    options=("aligned",),
+)

@@ -81,6 +81,27 @@ def read_table(path: Path, *, columns: tuple[str, ...] | None = None, whole: boo
     return index
 
 
+def read_comma_table(path: Path, *, columns: tuple[str, ...] | None = None, whole: bool) -> Index:
+    """Reads a .csv copy of such a file: a line of names, of which the first is `image_id` or empty, and no count.
+
+    Args:
+        path: the file.
+        columns: the names that must follow; None takes any.
+        whole: as for `read_table`.
+
+    Raises:
+        DataError: the file is no such table.
+    """
+    header, _, body = _read_clean(path).partition(b"\n")
+    found = tuple(header.decode("utf-8", "replace").removeprefix("image_id").split())
+    if not found or (columns is not None and found != columns):
+        expected = f"image_id {' '.join(columns)}" if columns else "image_id and the names of the attributes"
+        raise DataError(f"{path} has the columns {' '.join(found)[:80]}: expected are {expected[:80]}")
+    if len(set(found)) < len(found):
+        raise DataError(f"{path} names a column twice: bring the original file")
+    return _parse(path, body, found, whole, skip=1)
+
+
 def read_pairs(path: Path) -> Index:
     """Reads a file of names with one whole number each; a first line that names the columns is passed over.
 
@@ -96,14 +117,14 @@ def read_pairs(path: Path) -> Index:
 
 
 def _read_clean(path: Path) -> bytes:
-    """The file with single spaces, none at the ends of lines, LF, and no empty lines."""
+    """The file with single spaces (for commas too), none at the ends of lines, LF, and no empty lines."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     if b"\0" in data:
         raise DataError(f"{path} is not plain text: bring the original file")
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").replace(b"\t", b" ")
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").translate(bytes.maketrans(b"\t,", b"  "))
     for double, single in ((b"  ", b" "), (b" \n", b"\n"), (b"\n ", b"\n"), (b"\n\n", b"\n")):
         while double in data:
             data = data.replace(double, single)
@@ -140,7 +161,7 @@ def _first_fault(path: Path, columns: int, whole: bool, skip: int) -> DataError:
     pattern = re.compile(r"[+-]?\d+" if whole else r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
     filled = 0
     for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
-        words = line.split()
+        words = line.replace(",", " ").split()
         filled += bool(words)
         if not words or filled <= skip:
             continue

@@ -147,7 +147,7 @@ def identify_arrays(
         )
         higher, tied = nobody.copy(), nobody.copy()
         higher[kept], tied[kept] = found.above[0], found.tied[0]
-        compared += found.compared
+        compared += sum(found.compared)
         if len(strangers):
             best = np.maximum(best, found.best[strangers])
         return Trials(np.where(lost, MISS, higher), tied, person, len(names), others)

@@ -7,7 +7,9 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from kronface.evaluation.devkit import DevkitCurves
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
@@ -26,13 +28,15 @@ STYLE: Any = {
 }
 
 
-def cmc_figure(results: Sequence[Mapping[str, Any]]) -> str:
-    """CMC curves on a logarithmic axis of ranks, with 95 % bands."""
+def cmc_figure(results: Sequence[Mapping[str, Any]], imported: Sequence[DevkitCurves] = ()) -> str:
+    """CMC curves on a logarithmic axis of ranks, with 95 % bands; those of other systems' files without."""
     with rc_context(STYLE):
         figure, axes = _new("rank (log)", "identified within that rank")
         for index, result in enumerate(results):
             ranks = result.get("cmc_ranks") or range(1, len(result["cmc"]) + 1)
             _curve(axes, index, result["name"], ranks, result["cmc"], result["cmc_low"], result["cmc_high"])
+        for index, other in enumerate(imported, len(results)):
+            _curve(axes, index, f"{other.name} (imported)", other.ranks.tolist(), other.cmc.tolist())
         return _finish(figure, axes)
 
 
@@ -43,6 +47,25 @@ def distractor_figure(results: Sequence[Mapping[str, Any]]) -> str:
         for index, result in enumerate(results):
             part = result["distractors"]
             _curve(axes, index, result["name"], part["counts"], part["rank1"], part["low"], part["high"], marker="o")
+        return _finish(figure, axes)
+
+
+def det_figure(results: Sequence[Mapping[str, Any]]) -> str:
+    """FNIR against FPIR, both logarithmic."""
+    with rc_context(STYLE):
+        figure, axes = _new("false positive identification rate (log)", "false negative identification rate (log)")
+        for index, result in enumerate(results):
+            part = result["det"]
+            kept = [(x, y) for x, y in zip(part["fpir"], part["fnir"], strict=True) if x > 0 and y > 0]
+            if kept:
+                _curve(axes, index, result["name"], [x for x, _ in kept], [y for _, y in kept])
+        rates = [rate for result in results for rate in result["det"]["fnir"] if rate > 0]
+        axes.set_yscale("log")
+        axes.set_ylim(0.8 * min(rates, default=0.5), 1.1)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_locator(NullLocator())
         return _finish(figure, axes)
 
 
@@ -81,6 +104,40 @@ def attribute_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str])
         return _finish(figure, axes, above=True)
 
 
+def differential_figure(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
+    """Rates of each group with 95 % intervals, one panel per measure, each on its own scale; dashed: all groups.
+
+    Args:
+        entries: differentials by one column, each with a group that has a rate.
+        names: of the measures.
+    """
+    groups = list(dict.fromkeys(group["group"] for entry in entries for group in entry["groups"]))
+    columns = min(len(entries), 3)
+    rows = -(-len(entries) // columns)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7.2, rows * (0.8 + 0.3 * len(groups))), layout="constrained")
+        panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+        for index, axes in enumerate(panels):
+            if index >= len(entries):
+                axes.set_visible(False)
+                continue
+            entry = entries[index]
+            axes.axvline(entry["overall"], color="#888888", linestyle="--", linewidth=1)
+            for group in entry["groups"]:
+                if group["supported"]:
+                    row, rate = groups.index(group["group"]), group["rate"]
+                    ends = [rate if group[end] is None else group[end] for end in ("low", "high")]
+                    axes.plot(ends, [row, row], color=COLOURS[0], linewidth=1.5)
+                    axes.plot([rate], [row], "o", color=COLOURS[0], markersize=5)
+            axes.set_yticks(range(len(groups)), [_label(group) for group in groups])
+            axes.set_ylim(len(groups) - 0.5, -0.5)
+            axes.grid(visible=False, axis="y")
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}"))
+            axes.set_title(f"{names[entry['measure']]}, %", fontsize=10, loc="left")
+        return _svg(figure)
+
+
 def _new(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(6, 3.7), layout="constrained")  # small, so that letters stay legible on a phone
     axes = figure.subplots()
@@ -98,10 +155,10 @@ def _curve(
     axes: Axes,
     index: int,
     name: str,
-    x: Sequence[int] | range,
+    x: Sequence[float] | range,
     y: Sequence[float],
-    low: Sequence[float],
-    high: Sequence[float],
+    low: Sequence[float] | None = None,
+    high: Sequence[float] | None = None,
     *,
     marker: str = "",
 ) -> None:
@@ -109,7 +166,8 @@ def _curve(
     axes.plot(
         x, y, color=colour, linestyle=DASHES[index % len(DASHES)], marker=marker, markersize=3, label=_label(name)
     )
-    axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+    if low is not None and high is not None:
+        axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
 
 
 def _label(name: str) -> str:
@@ -126,6 +184,10 @@ def _finish(figure: Figure, axes: Axes, *, above: bool = False) -> str:
             axes.legend(fontsize=9, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
         else:
             axes.legend(fontsize=9, frameon=False)
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()

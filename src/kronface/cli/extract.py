@@ -1,0 +1,85 @@
+"""`kronface extract`: a data set's embeddings, for kronface evaluate or anything else."""
+
+from pathlib import Path
+
+from kronface.cli.checkpoints import default_checkpoint
+from kronface.files import Progress, no_progress
+
+
+def extract(
+    root: Path,
+    *,
+    out: Path,
+    layout: str = "folder",
+    checkpoint: Path | None = None,
+    split: str | None = None,
+    aligned: bool = False,
+    official: bool = False,
+    detect: bool = False,
+    flip: bool = False,
+    batch_size: int = 64,
+    workers: int | None = None,
+    device: str = "auto",
+    max_bad_share: float = 0.01,
+    progress: Progress = no_progress,
+) -> str:
+    """Embeds every picture of a data set into a store of parquet files, which can be ended at any time and goes on.
+
+    The store holds path, person, split, embedding and predicted attributes of every picture, and the fingerprint of
+    the network; kronface evaluate takes it wherever it takes a file of embeddings. Pictures without a face are kept,
+    without numbers; unreadable ones are listed.
+
+    Args:
+        root: the data set's folder.
+        out: folder of the store.
+        layout: of the data set; kronface data check knows them all.
+        checkpoint: a checkpoint folder; the demo's joint network by default.
+        split: train, validation or test; all by default.
+        aligned: the pictures are crops at the reference points already.
+        official: require the official set's counts.
+        detect: find faces by the detector even where landmarks are known.
+        flip: add the mirrored face's embedding.
+        batch_size: faces per pass of the network.
+        workers: processes that decode and detect meanwhile; half of the processors by default.
+        device: auto, cpu, cuda or cuda:N.
+        max_bad_share: share of unreadable pictures above which it stops.
+        progress: called after every picture.
+    """
+    from kronface.data.sources import read_source
+    from kronface.errors import ConfigError
+    from kronface.faces.detect import YuFaceDetector
+    from kronface.hardware import available_processors
+    from kronface.runtime.embedder import NetworkEmbedder
+    from kronface.runtime.extract_store import extract_store
+    from kronface.runtime.verify import MirroredEmbedder
+
+    if split is not None and split not in ("train", "validation", "test"):
+        raise ConfigError(f"split is {split}: it must be train, validation or test")
+    records = read_source(layout, root, official=official, aligned=aligned)
+    if split is not None:
+        records = records.select(split=split)
+        if len(records) == 0:
+            raise ConfigError(f"{root} has no pictures in the {split} split: leave --split out, or choose another")
+    chosen = checkpoint or default_checkpoint()
+    embedder = NetworkEmbedder.from_pretrained(chosen, device=device)
+    found = extract_store(
+        records,
+        MirroredEmbedder(embedder) if flip else embedder,
+        out,
+        settings={"split": split, "aligned": aligned, "detect": detect, "flip": flip, "size": embedder.size},
+        detector=YuFaceDetector(),
+        detect=detect,
+        batch_size=batch_size,
+        workers=max(available_processors() // 2, 1) if workers is None else workers,
+        max_bad_share=max_bad_share,
+        progress=progress,
+    )
+    lines = [
+        f"{found.rows:,} pictures of {records.table['identity'].n_unique():,} people in {out}: "
+        f"{found.embedded:,} embedded now, {found.rows - found.embedded:,} were there",
+        f"faces not found: {found.not_found:,}; unreadable: {len(found.bad):,}",
+    ]
+    lines += [f"unreadable: {picture.reason}" for picture in found.bad[:10]]
+    if len(found.bad) > 10:
+        lines.append("all of them have a reason in the column problem")
+    return "\n".join([*lines, *(f"note: {note}" for note in records.notes)])
