@@ -64,7 +64,7 @@ ATTRIBUTE_METHODS: tuple[AttributeMethod, ...] = (
 MAJORITY: Mapping[str, float] = MappingProxyType(
     dict(zip(ALL, (97.7, 76.1, 76.3, 94.3, 55.0, 57.9, 88.4, 72.1, 78.0, 95.4, 72.4), strict=True))
 )
-"""Per cent that the more frequent answer gets among CelebA's first 20,000 images, all of the train split: counted there,
+"""Per cent that the more frequent answer gets among CelebA's first 20,000 images, all of the train split: counted,
 not published. On other splits it differs: Male has 57.9 there and 61.35 on the test split."""
 
 ATTRIBUTE_NOTES: tuple[str, ...] = (

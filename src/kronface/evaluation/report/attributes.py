@@ -150,10 +150,10 @@ def _audit_tables(results: Sequence[Result], suffix: str) -> list[Table]:
     )
     note = (
         "Do two images of one person bear the same label? Agreement: the share of such pairs that do; chance: what "
-        "two images of anybody agree in; κ = (agreement \u2212 chance) / (1 \u2212 chance), 1 where labels never change over a "
-        "person's images and 0 where the person says nothing about them. Mixed people are labelled both ways; "
-        "minority images are labelled other than most of their person's, so whoever gives one answer per person is "
-        "wrong about them. Rates in per cent, intervals at 95 % over people."
+        "two images of anybody agree in; κ = (agreement \u2212 chance) / (1 \u2212 chance), 1 where labels never "
+        "change over a person's images and 0 where the person says nothing about them. Mixed people are labelled both "
+        "ways; minority images are labelled other than most of their person's, so whoever gives one answer per person "
+        "is wrong about them. Rates in per cent, intervals at 95 % over people."
     )
     tables = []
     for index, (root, labels) in enumerate(audits.items(), 1):
