@@ -40,7 +40,16 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_table_and_figure_becomes_files(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables, figures = tmp_path / "t", tmp_path / "f"
-    words = ["report", str(folder), "--out", str(tmp_path / "r.html"), "--tables", str(tables), "--figures", str(figures)]
+    words = [
+        "report",
+        str(folder),
+        "--out",
+        str(tmp_path / "r.html"),
+        "--tables",
+        str(tables),
+        "--figures",
+        str(figures),
+    ]
     assert main(words) == 0
     text = capsys.readouterr().out
     page = (tmp_path / "r.html").read_text()
@@ -70,7 +79,7 @@ def test_the_same_results_give_the_same_bytes_in_another_process(folder: Path, t
         out = tmp_path / salt
         words = ["report", str(folder), "--out", str(out / "r.html"), "--tables", str(out), "--figures", str(out)]
         environment = os.environ | {"PYTHONHASHSEED": salt}
-        subprocess.run(  # noqa: S603 - our own command
+        subprocess.run(
             [sys.executable, "-m", "kronface.cli.main", *words], check=True, env=environment, capture_output=True
         )
         contents.append({path.name: path.read_bytes() for path in sorted(out.iterdir())})
@@ -132,7 +141,9 @@ def test_mistakes_with_comparisons(folder: Path, tmp_path: Path, capsys: pytest.
     assert "different people" in complaint(capsys, "compare", first, str(folder / "d.json"))
 
 
-def test_compare_shows_its_help_and_takes_options_before_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_shows_its_help_and_takes_options_before_files(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = str(folder / "a.json")
     assert main(["compare", "--resamples", "10", first, first]) == 0
     assert "undecided" in capsys.readouterr().out

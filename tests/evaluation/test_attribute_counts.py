@@ -69,7 +69,7 @@ def test_the_table_gives_the_counts_again() -> None:
 def test_damaged_tables_are_refused(change: dict[str, Any], complaint: str) -> None:
     table = to_table(count_by_person(*made_up(), NAMES, chosen=0.4))
     for entry in table["attributes"].values():
-        entry |= change
+        entry.update(change)
     with pytest.raises(DataError, match=complaint):
         from_table(table)
 

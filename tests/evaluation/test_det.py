@@ -58,6 +58,16 @@ def test_worked_by_hand() -> None:
     assert anywhere.points[0].tpir == 0.5
 
 
+def test_a_mate_just_above_the_shut_out_stranger_passes_in_every_resample() -> None:
+    strange = [0.5 - k / 100 for k in range(100)]
+    above = [float(np.nextafter(strange[10], 1))] * 3
+    # One stranger with a hundred searches: every resample of one person is the same.
+    (point,) = det(above, [1, 1, 1], list("abc"), strange, ["s"] * 100, fpirs=(0.1,), resamples=20).points
+    assert (point.tpir, point.tpir_low, point.tpir_high) == (1, 1, 1)
+    (point,) = det(strange[10:11] * 3, [1, 1, 1], list("abc"), strange, ["s"] * 100, fpirs=(0.1,), resamples=20).points
+    assert (point.tpir, point.tpir_low, point.tpir_high) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("rank", [1, 20])
 @pytest.mark.parametrize("lost", [0.0, 0.15, 0.95])
 @pytest.mark.parametrize("decimals", [0, 1, 9])

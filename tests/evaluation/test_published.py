@@ -94,8 +94,8 @@ def test_other_pictures_than_celeba_s_are_said_to_be_others() -> None:
     assert table is not None
     assert "not the official CelebA" in table.note
     assert "cannot be compared" in table.note
-    assert {row[0].text: row[10].mark for row in table.rows}["Bald"] == ""  # 98 beside CelebA's own 97.7, not 70
-    assert {row[0].text: row[10].mark for row in table.rows}["Big Lips"] == "*"
+    assert {row[0].text: row[13].mark for row in table.rows}["Bald"] == ""  # 98 beside CelebA's own 97.7, not 70
+    assert {row[0].text: row[13].mark for row in table.rows}["Big Lips"] == "*"
 
 
 def test_attributes_that_are_missing_leave_dashes() -> None:

@@ -7,7 +7,18 @@ import re
 import pytest
 from jinja2 import Environment, PackageLoader
 
-from kronface.evaluation.report.table import Cell, Column, Table, escape_latex, number, percent, points, text, to_csv, to_latex
+from kronface.evaluation.report.table import (
+    Cell,
+    Column,
+    Table,
+    escape_latex,
+    number,
+    percent,
+    points,
+    text,
+    to_csv,
+    to_latex,
+)
 
 TABLE = Table(
     "some-name",
@@ -20,7 +31,13 @@ TABLE = Table(
         Column("old", "published", source="Them & co, 2015"),
     ),
     (
-        (text("A_b"), text("50 % <i>"), percent(0.912, 0.9, 0.923), text(12345), Cell("87", kind="published", mark="1*")),
+        (
+            text("A_b"),
+            text("50 % <i>"),
+            percent(0.912, 0.9, 0.923),
+            text(12345),
+            Cell("87", kind="published", mark="1*"),
+        ),
         (text("[c]"), text(None), percent(None), text(None), Cell("—")),
         (text("mean"), Cell(""), percent(0.5), text(3), Cell("90", kind="published")),
     ),
@@ -70,9 +87,7 @@ def plain_latex(line: str) -> str:
 
 def test_latex_is_escaped_and_whole() -> None:
     latex = to_latex(TABLE)
-    assert escape_latex("\\{}$&#_%~^\n") == (
-        r"\textbackslash{}\{\}\$\&\#\_\%\textasciitilde{}\textasciicircum{} "
-    )
+    assert escape_latex("\\{}$&#_%~^\n") == (r"\textbackslash{}\{\}\$\&\#\_\%\textasciitilde{}\textasciicircum{} ")
     unescaped = re.sub(r"\\[{}]", "", latex)
     assert unescaped.count("{") == unescaped.count("}")
     assert r"\begin{tabular}{llrrr}" in latex
@@ -97,7 +112,7 @@ def test_the_page_says_what_the_files_say() -> None:
     ]
     assert shown[0] == ["who", "note", "one_net", "published"]
     assert shown[1] == ["rate", "count", "old†"]
-    assert shown[2] == ["A_b", "50 % &lt;i&gt;", "91.2 90.0 – 92.3", "12,345", "871*"]
+    assert shown[2] == ["A_b", "50 % &lt;i&gt;", "91.2 90.0 \u2013 92.3", "12,345", "871*"]
     assert re.search(r'<th scope="col" rowspan="2">who</th>', page)
     assert re.search(r'colspan="2"[^>]*>one_net', page)
     assert '<tr class="mean"><th scope="row">mean' in page
@@ -105,7 +120,7 @@ def test_the_page_says_what_the_files_say() -> None:
     assert "<sup>1</sup> a slip of $5." in page
     assert "published, not measured here: Them &amp; co, 2015." in page
     for line, row in zip(csv.reader(io.StringIO(to_csv(TABLE)).readlines()[1:]), shown[2:], strict=True):
-        low_high = f"{line[2]} {line[3]} – {line[4]}" if line[3] else line[2]
+        low_high = f"{line[2]} {line[3]} \u2013 {line[4]}" if line[3] else line[2]
         assert (low_high or row[2]) == row[2]
 
 
@@ -114,7 +129,7 @@ def test_a_table_without_groups_has_one_row_of_heads() -> None:
     assert [len(line) for line in plain.head()] == [2]
     assert "cmidrule" not in to_latex(plain)
     assert "dagger" not in to_latex(plain)
-    assert "class=\"foot\"" not in html(plain)
+    assert 'class="foot"' not in html(plain)
 
 
 @pytest.mark.parametrize("bad", ["a\nb", "\x07", "a\u2028b"])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kronface.errors import ConfigError
 from kronface.evaluation.bootstrap import interval, resample_counts
 from kronface.evaluation.identification import MISS
+from kronface.evaluation.protocols.content import investigation
 from kronface.evaluation.trials import Trials, by_distractors, cmc, rank_points
 
 TIES: tuple[Literal["against", "for"], ...] = ("against", "for")
@@ -139,3 +140,15 @@ def test_rank_points_hold_the_ends_and_what_tables_name(others: int) -> None:
     assert set(range(1, min(others + 1, 100) + 1)) <= set(points.tolist())
     assert {k for k in (1000, 10_000, 100_000) if k <= others + 1} <= set(points.tolist())
     assert len(points) < 200
+
+
+def test_investigation_counts_mates_beyond_fifty_candidates() -> None:
+    higher = np.array([0, 49, 50, MISS])
+    trials = Trials(higher, np.array([0, 0, 0, 0]), np.arange(4), 4, 99)
+    found = investigation(trials, ties="against", resamples=200, seed=0)
+    assert found["fnir"] == 0.5
+    assert (found["enrolled"], found["candidates"]) == (100, 50)
+    assert found["low"] < 0.5 < found["high"]
+    tied = Trials(higher, np.array([0, 1, 0, 0]), np.arange(4), 4, 99)
+    assert investigation(tied, ties="against", resamples=1, seed=0)["fnir"] == 0.75
+    assert investigation(tied, ties="for", resamples=1, seed=0)["fnir"] == 0.5

@@ -42,7 +42,12 @@ def changed(value: dict[str, Any], path: tuple[Any, ...], new: object) -> dict[s
 
 def test_whatever_is_wrong_in_the_file_is_said_in_one_line(result: dict[str, Any]) -> None:
     check_verification(json.loads(json.dumps(result, allow_nan=False)), "whole.json")
-    free = {("settings", "rule"), ("settings", "thresholds"), ("settings", "pairs"), ("identification", "G1", "gallery")}
+    free = {
+        ("settings", "rule"),
+        ("settings", "thresholds"),
+        ("settings", "pairs"),
+        ("identification", "G1", "gallery"),
+    }
     unlisted = {("figures", "accuracy", "thresholds"), ("figures", "accuracy", "thresholds", 0)}
     tried = 0
     for path in places(result):
@@ -107,7 +112,7 @@ def test_the_page_shows_verification_alone_and_beside_others(result: dict[str, A
     assert "<h2>Verification: LFW</h2>" in page
     accuracy = result["figures"]["accuracy"]
     assert f"{100 * accuracy['value']:.2f}" in page
-    assert f"{100 * accuracy['low']:.2f} – {100 * accuracy['high']:.2f}" in page
+    assert f"{100 * accuracy['low']:.2f} \u2013 {100 * accuracy['high']:.2f}" in page
     assert f"{100 * result['figures']['eer']['value']:.2f}" in page
     assert f"{100 * result['figures']['tar']['0.1']['value']:.2f}" in page
     assert "pairs_&lt;i&gt; (not the official list)" in page

@@ -60,7 +60,9 @@ def compare(results: list[Path], *, json: Path | None = None, seed: int = 0, res
 
 
 def _rows(comparison: "Comparison") -> list[str]:
-    labels = [" ".join(part for part in (each.measure, each.of.replace("_", " ")) if part) for each in comparison.differences]
+    labels = [
+        " ".join(part for part in (each.measure, each.of.replace("_", " ")) if part) for each in comparison.differences
+    ]
     width = max(len(label) for label in labels)
     rows = []
     for label, each in zip(labels, comparison.differences, strict=True):

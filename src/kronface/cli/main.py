@@ -146,7 +146,9 @@ def build_command_parser(function: Command, *, prog: str | None = None, position
 
 def _positional_lists(function: Command) -> dict[str, tuple[type, str]]:
     """Required arguments that take several words, which the parser would want as one: their types and help."""
-    documented = {entry.arg_name: entry.description or "" for entry in docstring_parser.parse(function.__doc__ or "").params}
+    documented = {
+        entry.arg_name: entry.description or "" for entry in docstring_parser.parse(function.__doc__ or "").params
+    }
     return {
         name: (parameter.annotation.__args__[0], documented.get(name, ""))
         for name, parameter in inspect.signature(function).parameters.items()

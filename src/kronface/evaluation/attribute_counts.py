@@ -1,4 +1,4 @@
-"""Right answers and labels of each person, by attribute: what two results need so that they can be compared in pairs."""
+"""Right answers and labels of each person, by attribute: what two results need to be compared in pairs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,9 +85,7 @@ def to_table(counts: AttributeCounts) -> dict[str, Any]:
     return {
         "identities": list(counts.identities),
         "attributes": {
-            name: {
-                key: pack(values[:, column, side]) for keys, values in parts for side, key in enumerate(keys)
-            }
+            name: {key: pack(values[:, column, side]) for keys, values in parts for side, key in enumerate(keys)}
             for column, name in enumerate(counts.names)
         },
     }

@@ -1,4 +1,4 @@
-"""Two results side by side, on the same people: differences, with intervals over people who are drawn for both at once."""
+"""Two results side by side, on the same people: differences, the people drawn for both at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,9 +48,7 @@ class Comparison:
     """What could not be paired, and why."""
 
 
-def compare(
-    first: Mapping[str, Any], second: Mapping[str, Any], *, resamples: int = 1000, seed: int = 0
-) -> Comparison:
+def compare(first: Mapping[str, Any], second: Mapping[str, Any], *, resamples: int = 1000, seed: int = 0) -> Comparison:
     """What the second result gains or loses beside the first.
 
     Rank-1 (also of the variants that both have) and attributes are paired by people: each resample draws the same ones
@@ -172,7 +170,9 @@ def _rank1(
         rates = [sum(part["per_identity"]["hits"]) / sum(part["per_identity"]["probes"]) for part in (one, two)]
         found.append(Difference(measure, "", rates[0], rates[1], difference, low, high, verdict(low, high)))
         if one["people"] != two["people"]:
-            notes.append(f"{measure} is among {one['people']:,} candidates of the one and {two['people']:,} of the other")
+            notes.append(
+                f"{measure} is among {one['people']:,} candidates of the one and {two['people']:,} of the other"
+            )
         if one["per_identity"]["probes"] != two["per_identity"]["probes"]:
             notes.append(f"{measure} is of the same people, and not of as many searches of each")
     return found
@@ -197,8 +197,8 @@ def _attributes(
     names = [name for name in first["attributes"] if name in second["attributes"]]
     if not names:
         return []
-    kept = [part.get("attribute_counts") for part in (first, second)]
-    if None in kept:
+    kept = [part["attribute_counts"] for part in (first, second) if part.get("attribute_counts")]
+    if len(kept) < 2:
         notes.append("attributes have no intervals: a results file keeps no counts of them by person; measure it anew")
         return _attributes_without_counts(first, second, names)
     one, two = (from_table(table) for table in kept)
@@ -247,9 +247,7 @@ def _attribute_differences(
             continue
         for column in np.flatnonzero(measured):
             one, two = rates[0][:, column], rates[1][:, column]
-            found.append(
-                _of(measure + suffix, float(one[0]), float(two[0]), (two - one)[1:], of=names[int(column)])
-            )
+            found.append(_of(measure + suffix, float(one[0]), float(two[0]), (two - one)[1:], of=names[int(column)]))
         one, two = rates[0][:, measured], rates[1][:, measured]
         change = two[1:] - one[1:]
         there = ~np.isnan(change)  # in a resample, everybody may be alike
@@ -283,8 +281,8 @@ def _verification(
             notes.append(f"they are of other pairs: {first['counts'][key]:,} {key} and {second['counts'][key]:,}")
             return []
     drawn: list[VerificationResult] | None = None
-    kept = [part.get("pairs") for part in (first, second)]
-    if None in kept:
+    kept = [part["pairs"] for part in (first, second) if part.get("pairs")]
+    if len(kept) < 2:
         notes.append("no intervals: a results file does not keep the score of every pair")
     elif any(kept[0].get(key) != kept[1].get(key) for key in ("same", "fold", "first", "second")):
         notes.append("they are of other pairs, or in another order: evaluate both on the same list")
@@ -294,7 +292,8 @@ def _verification(
     found = []
     if figures[0].get("accuracy") and figures[1].get("accuracy"):
         samples = None if drawn is None else drawn[1].samples.accuracy - drawn[0].samples.accuracy
-        found.append(_of("accuracy", *(part["accuracy"]["value"] for part in figures), samples))
+        one, two = (part["accuracy"]["value"] for part in figures)
+        found.append(_of("accuracy", one, two, samples))
     for rate, figure in figures[0]["tar"].items():
         other = figures[1]["tar"].get(rate)
         if figure is not None and other is not None:
@@ -303,8 +302,8 @@ def _verification(
             found.append(_of(f"TAR at FAR {rate}", figure["value"], other["value"], samples))
     if figures[0]["eer"] and figures[1]["eer"]:
         samples = None if drawn is None else drawn[1].samples.eer - drawn[0].samples.eer
-        error = _of("EER", *(part["eer"]["value"] for part in figures), samples)
-        found.append(_less_is_better(error))
+        one, two = (part["eer"]["value"] for part in figures)
+        found.append(_less_is_better(_of("EER", one, two, samples)))
     rules = [(part["settings"].get("rule"), part["settings"].get("thresholds")) for part in (first, second)]
     if rules[0] != rules[1]:
         notes.append("they are read by other rules: see settings.rule and settings.thresholds")

@@ -64,12 +64,12 @@ ATTRIBUTE_METHODS: tuple[AttributeMethod, ...] = (
 MAJORITY: Mapping[str, float] = MappingProxyType(
     dict(zip(ALL, (97.7, 76.1, 76.3, 94.3, 55.0, 57.9, 88.4, 72.1, 78.0, 95.4, 72.4), strict=True))
 )
-"""Per cent that the more frequent answer gets among CelebA's first 20,000 images, all of the train split: counted there,
+"""Per cent that the more frequent answer gets among CelebA's first 20,000 images, all of the train split: counted,
 not published. On other splits it differs: Male has 57.9 there and 61.35 on the test split."""
 
 ATTRIBUTE_NOTES: tuple[str, ...] = (
-    "FaceTracer, PANDA-l (there: PANDA) and LNets+ANet stand in the paper's Table 1 as well; [17]+ANet and (w/o) are Liu "
-    "et al.'s own comparisons, and the bracketed number is of their list of references",
+    "FaceTracer, PANDA-l (there: PANDA) and LNets+ANet stand in the paper's Table 1 as well; [17]+ANet and (w/o) are "
+    "Liu et al.'s own comparisons, and the bracketed number is of their list of references",
     "The paper names ten identity attributes and reports nine: Double Chin and Pointy Nose are missing in its table, "
     "Young is reported and not named. Its text calls this table Table 2",
     "Accuracy alone can mislead: several published figures lie below what always giving the more frequent answer gets",
@@ -113,15 +113,15 @@ RANK1_METHODS: tuple[Rank1Method, ...] = (
         True,
         "Small",
         78.82,
-        "At the ceiling of the raw lists: ArcFace of ResNet-50 on the same training set, CASIA-WebFace, has 77.50 on them, "
-        "and 91.75 once wrong labels are taken out (Deng et al., CVPR 2019)",
+        "At the ceiling of the raw lists: ArcFace of ResNet-50 on the same training set, CASIA-WebFace, has 77.50 on "
+        "them, and 91.75 once wrong labels are taken out (Deng et al., CVPR 2019)",
     ),
 )
 """The paper's Table 2, in its order."""
 
 RANK1_NOTES: tuple[str, ...] = (
     "On the raw lists strong networks end between 77 and 83 %, since people of FaceScrub are among the distractors",
-    "The paper says that it was fine-tuned on MegaFace, and gives neither the layer that is compared nor the similarity: "
-    "its figures cannot be repeated from the text",
+    "The paper says that it was fine-tuned on MegaFace, and gives neither the layer that is compared nor the "
+    "similarity: its figures cannot be repeated from the text",
 )
 """What a reader of the table has to know."""

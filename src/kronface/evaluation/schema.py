@@ -2,8 +2,8 @@
 
 `SHAPE` lists what every file holds; the file of a network that identifies also holds what `IDENTIFICATION` lists, and
 `cmc_ranks` where its curve does not give every rank from 1. Any may hold `differentials`, a list of what `DIFFERENTIAL`
-lists, and what `PARTS` lists by key. Rates and probabilities lie in [0, 1]; low and high are ends of 95 % intervals over people; paths are relative to
-`data.root`. Files may hold more than is listed, such as `settings.seconds`.
+lists, and what `PARTS` lists by key. Rates and probabilities lie in [0, 1]; low and high are ends of 95 % intervals
+over people; paths are relative to `data.root`. Files may hold more than is listed, such as `settings.seconds`.
 """
 
 from collections.abc import Mapping

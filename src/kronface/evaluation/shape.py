@@ -1,7 +1,7 @@
 """JSON content held against a written shape: what is wrong of it, in words.
 
-A shape is a type or several (`int`, `NUMBER`), a list of one shape (any number of such entries), or a table of shapes by
-key, in which `...` stands for every other key. Keys that a shape does not name are passed over.
+A shape is a type or several (`int`, `NUMBER`), a list of one shape (any number of such entries), or a table of shapes
+by key, in which `...` stands for every other key. Keys that a shape does not name are passed over.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The format of a results file of verification, `kronface-verification/1`, written down and checked.
 
-`SHAPE` lists what every file holds. Figures are those of `kronface.evaluation.verification_result`; `pairs`, where it is
+`SHAPE` lists what every file holds. Figures are those of `kronface.evaluation.verification_result`; `pairs`, where
 there, are all scored pairs, one number per pair in each string (`kronface.evaluation.packed`).
 """
 

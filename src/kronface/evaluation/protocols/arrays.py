@@ -13,7 +13,12 @@ from kronface.errors import ConfigError, DataError
 from kronface.evaluation.det import det
 from kronface.evaluation.features import Features, check_comparable
 from kronface.evaluation.identification import MISS, distractor_counts
-from kronface.evaluation.protocols.content import describe_points, identification_content
+from kronface.evaluation.protocols.content import (
+    describe_investigation,
+    describe_points,
+    identification_content,
+    investigation,
+)
 from kronface.evaluation.search import Metric, Rows, distances, score_pairs, search, warm_up
 from kronface.evaluation.trials import Curve, Ties, Trials, by_distractors, cmc
 from kronface.files import Progress, no_progress
@@ -122,8 +127,16 @@ def identify_arrays(
         enrolled = enrolled.means(number, len(holders), metric=metric)
     names, person = np.unique(owners[probe], return_inverse=True)
     order = np.argsort(person, kind="stable")  # a person's rows stay in the cache meanwhile
-    score = np.empty(len(probe))
-    score[order] = score_pairs(searched, enrolled, probe[order], mate[order], metric=metric, threads=threads)
+    score = np.zeros(len(probe))
+    if gallery is None and metric == "cosine":
+        # Each pair is there both ways round, and scores the same.
+        once = order[probe[order] < mate[order]]
+        score[once] = score_pairs(searched, enrolled, probe[once], mate[once], metric=metric, threads=threads)
+        mirrored = np.empty(len(probe))
+        mirrored[np.lexsort((probe, mate))] = score[np.lexsort((mate, probe))]
+        score = np.where(probe < mate, score, mirrored)
+    else:
+        score[order] = score_pairs(searched, enrolled, probe[order], mate[order], metric=metric, threads=threads)
     lost = np.isnan(score)
     kept = np.flatnonzero(~lost)
     strangers = np.empty(0, np.int64) if gallery is None else np.flatnonzero(~np.isin(owners, holders))
@@ -308,6 +321,7 @@ def arrays_content(
             resamples=resamples,
             seed=seed,
         )
+    looked_through = investigation(trials, ties=ties, resamples=resamples, seed=seed) if found.fixed.others else None
     tied = int(((trials.higher != MISS) & (trials.tied > 0)).sum())
     result = identification_content(
         name=name,
@@ -322,6 +336,7 @@ def arrays_content(
         not_found=sum(found.not_found),
         fingerprint=fingerprint,
         det=open_set,
+        investigation=looked_through,
         scores=found.compared,
         tied_trials=tied,
     )
@@ -339,6 +354,8 @@ def arrays_content(
         lines.append(
             f"{tied} trials have others of the mate's own score: with ties {other} the mate, rank-1 is {rate:.4f}"
         )
+    if looked_through is not None:
+        lines.append(describe_investigation(looked_through))
     if open_set is not None:
         lines += [f"strangers: {open_set.strangers} searches", *describe_points(open_set)]
     if sum(found.not_found):

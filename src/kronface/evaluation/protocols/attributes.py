@@ -41,7 +41,7 @@ def measure_attributes(
     Returns:
         JSON values: `attributes` (an `AttributeScore` by name, at 0.5: what a results file holds under this key) and
         `mean` (`mean_scores` of them); `chosen`, None or a table of `criterion`, `images` (of the validation),
-        `attributes` and `mean` likewise; `labels` (a `LabelAudit` by name); `counts` (by person, of `attribute_counts`).
+        `attributes` and `mean` likewise; `labels` (a `LabelAudit` by name); `counts` (`attribute_counts.to_table`).
 
     Raises:
         ConfigError: an unknown criterion.

@@ -71,16 +71,16 @@ def _score_table(results: Sequence[Result], names: Sequence[str], suffix: str) -
         last += [percent(means[key]) for key in ("balanced_accuracy", "accuracy")]
         last += [percent(means[key]) for key in ("average_precision", "ece") if ranked]
     more = (
-        " AP: average precision, of which a guess gets the share of positive images; ECE: expected calibration error of the "
-        "probability of a yes."
+        " AP: average precision, of which a guess gets the share of positive images; ECE: expected calibration error "
+        "of the probability of a yes."
         if ranked
         else ""
     )
     note = (
-        "Accuracy means little without its base rate: balanced accuracy is the mean of the right shares of positives and of "
-        "negatives, 50 % for any guess; \u201cmajority\u201d is the accuracy of always giving the more frequent answer; "
-        f"\u201cpositive\u201d counts people.{more} The last row: the mean over the attributes that have the figure. All in "
-        "per cent, intervals at 95 % by bootstrap over people."
+        "Accuracy means little without its base rate: balanced accuracy is the mean of the right shares of positives "
+        "and of negatives, 50 % for any guess; \u201cmajority\u201d is the accuracy of always giving the more "
+        f"frequent answer; \u201cpositive\u201d counts people.{more} The last row: the mean over the attributes that "
+        "have the figure. All in per cent, intervals at 95 % by bootstrap over people."
     )
     return Table(f"attributes{suffix}", "", tuple(columns), (*rows, tuple(last)), note=note, summaries=1)
 
@@ -112,8 +112,10 @@ def _threshold_table(results: Sequence[Result], names: Sequence[str], suffix: st
         row = [text(plain(name))]
         for table in tables:
             entry = table.get(name)
-            row += [number(entry["threshold"], form=".3f"), *reversed(_scores(entry, ranked=False))] if entry else (
-                [Cell(DASH)] * 3
+            row += (
+                [number(entry["threshold"], form=".3f"), *reversed(_scores(entry, ranked=False))]
+                if entry
+                else ([Cell(DASH)] * 3)
             )
         rows.append(tuple(row))
     last = [text("mean")]
@@ -123,8 +125,8 @@ def _threshold_table(results: Sequence[Result], names: Sequence[str], suffix: st
     criteria = dict.fromkeys((_chosen(result) or {})["criterion"].replace("_", " ") for result in results)
     images = dict.fromkeys(f"{(_chosen(result) or {})['images']:,}" for result in results)
     note = (
-        f"Thresholds that give the highest {' or '.join(criteria)} on {' or '.join(images)} validation images, measured on "
-        "the test images. In per cent, with 95 % intervals over people."
+        f"Thresholds that give the highest {' or '.join(criteria)} on {' or '.join(images)} validation images, "
+        "measured on the test images. In per cent, with 95 % intervals over people."
     )
     title = "At thresholds chosen on validation images"
     return Table(f"thresholds{suffix}", title, tuple(columns), (*rows, tuple(last)), note=note, summaries=1)
@@ -147,11 +149,11 @@ def _audit_tables(results: Sequence[Result], suffix: str) -> list[Table]:
         Column("minority images"),
     )
     note = (
-        "Do two images of one person bear the same label? Agreement: the share of such pairs that do; chance: what two "
-        "images of anybody agree in; κ = (agreement − chance) / (1 − chance), 1 where labels never change over a person's "
-        "images and 0 where the person says nothing about them. Mixed people are labelled both ways; minority images are "
-        "labelled other than most of their person's, so whoever gives one answer per person is wrong about them. Rates in "
-        "per cent, intervals at 95 % over people."
+        "Do two images of one person bear the same label? Agreement: the share of such pairs that do; chance: what "
+        "two images of anybody agree in; κ = (agreement \u2212 chance) / (1 \u2212 chance), 1 where labels never "
+        "change over a person's images and 0 where the person says nothing about them. Mixed people are labelled both "
+        "ways; minority images are labelled other than most of their person's, so whoever gives one answer per person "
+        "is wrong about them. Rates in per cent, intervals at 95 % over people."
     )
     tables = []
     for index, (root, labels) in enumerate(audits.items(), 1):

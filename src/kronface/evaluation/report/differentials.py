@@ -11,12 +11,12 @@ from kronface.evaluation.report.section import Part, Plot, Section, Words
 from kronface.evaluation.report.table import DASH, Cell, Column, Table, number, text
 
 NOTE = (
-    "Rates in per cent with 95 % intervals by bootstrap over people, at one threshold for everybody: the one that gives all "
-    "people together the FMR or FPIR in the column's head. FMR is that of pairs within the group. \u201c—\u201d: so few "
-    "trials that ten errors are not to be expected, or fewer than ten people; no rate can be read from them. Worst to best: "
-    "how many times as often the worst group meets an error (at rank 1: a miss) as the best one; an interval that holds 1 "
-    "decides nothing. Worst to mean: likewise to the geometric mean of the groups (NISTIR 8429). Dashed in the figures: "
-    "everybody."
+    "Rates in per cent with 95 % intervals by bootstrap over people, at one threshold for everybody: the one that "
+    "gives all people together the FMR or FPIR in the column's head. FMR is that of pairs within the group. "
+    "\u201c—\u201d: so few trials that ten errors are not to be expected, or fewer than ten people; no rate can be "
+    "read from them. Worst to best: how many times as often the worst group meets an error (at rank 1: a miss) as the "
+    "best one; an interval that holds 1 decides nothing. Worst to mean: likewise to the geometric mean of the groups "
+    "(NISTIR 8429). Dashed in the figures: everybody."
 )
 
 
@@ -62,7 +62,9 @@ def _table(
         Column("people"),
         *(Column(f"{MEASURES[entry['measure']]}{_target(entry)}", has_interval=True) for entry in given),
     )
-    rows = [(text(group), text(count), *(_rate(table.get(group)) for table in cells)) for group, count in people.items()]
+    rows = [
+        (text(group), text(count), *(_rate(table.get(group)) for table in cells)) for group, count in people.items()
+    ]
     rows.append((text("worst to best"), Cell(""), *(_ratio(entry) for entry in given)))
     rows.append((text("worst to mean"), Cell(""), *(number(entry["worst_to_mean"]) for entry in given)))
     return Table(name, title, columns, tuple(rows), summaries=2)
@@ -78,8 +80,9 @@ def _rate(group: Mapping[str, Any] | None) -> Cell:
     if group is None or not group["supported"]:
         return Cell(DASH)
     rate, low, high = (group[key] for key in ("rate", "low", "high"))
-    ends = [_digits(end) if end is not None else "?" for end in (low, high)]
-    return Cell(_digits(rate), *ends) if low is not None else Cell(_digits(rate))
+    if low is None:
+        return Cell(_digits(rate))
+    return Cell(_digits(rate), _digits(low), "?" if high is None else _digits(high))
 
 
 def _digits(rate: float) -> str:
@@ -93,4 +96,5 @@ def _ratio(entry: Mapping[str, Any]) -> Cell:
     low, high = (entry[f"worst_to_best_{end}"] for end in ("low", "high"))
     if low is None and high is None:
         return number(entry["worst_to_best"])
-    return Cell(f"{entry['worst_to_best']:.2f}", *("?" if end is None else f"{end:.2f}" for end in (low, high)))
+    ends = ["?" if end is None else f"{end:.2f}" for end in (low, high)]
+    return Cell(f"{entry['worst_to_best']:.2f}", ends[0], ends[1])

@@ -67,9 +67,10 @@ def open_set_section(results: Sequence[Result]) -> list[Section]:
     heads = ("enrolled people", "threshold", "set for", "on people", "FPIR", "FNIR", "non-mated searches")
     columns = _columns("network", *heads, "mated searches")
     note = (
-        "Half of the people are enrolled, everybody is searched for. FPIR: strangers who were given a name. FNIR: enrolled "
-        "people who were not given their own. The threshold was set on other people, for the FPIR under \u201cset for\u201d; "
-        "where more people are enrolled here than were there, it is extrapolated. Rates in per cent."
+        "Half of the people are enrolled, everybody is searched for. FPIR: strangers who were given a name. FNIR: "
+        "enrolled people who were not given their own. The threshold was set on other people, for the FPIR under "
+        "\u201cset for\u201d; where more people are enrolled here than were there, it is extrapolated. Rates in per "
+        "cent."
     )
     return [Section("Strangers", (Table("strangers", "", columns, tuple(rows), note=note),))]
 
@@ -99,15 +100,15 @@ def difference_section(results: Sequence[Result]) -> list[Section]:
         Column("the first", is_text=True),
     )
     note = (
-        "The first minus the second, in points of per cent, with 95 % intervals: the same people are drawn for both. An "
-        "interval that holds zero decides nothing."
+        "The first minus the second, in points of per cent, with 95 % intervals: the same people are drawn for both. "
+        "An interval that holds zero decides nothing."
     )
     return [Section("Differences", (Table("differences", "", columns, tuple(rows), note=note),))]
 
 
 def _changes(first: Result, second: Result) -> list[tuple[str, Cell, str]]:
     """What can be paired: rank-1, means over attributes, and figures of verification."""
-    found = []
+    found: list[tuple[str, Cell, str]] = []
     if "rank1" in first and "rank1" in second and first["protocol"] == second["protocol"]:
         try:
             difference, low, high = rank1_difference(first, second)
@@ -180,8 +181,8 @@ def _rank1_table(results: Sequence[Result], suffix: str) -> Table:
         for result in results
     )
     note = (
-        "Rank-1 in per cent with 95 % intervals by bootstrap over people. Candidates: the mate, the other enrolled people "
-        "and all distractors, of whom none is left out."
+        "Rank-1 in per cent with 95 % intervals by bootstrap over people. Candidates: the mate, the other enrolled "
+        "people and all distractors, of whom none is left out."
     )
     return Table(f"rank1{suffix}", "", columns, rows, note=note)
 
@@ -207,8 +208,8 @@ def _tar_table(results: Sequence[Result], suffix: str) -> Table:
         for part in result.get("tar") or []
     )
     note = (
-        "Pairs of two photographs of one person against pairs of a probe and a distractor. The largest TAR whose FAR does "
-        "not exceed the wanted one, in per cent."
+        "Pairs of two photographs of one person against pairs of a probe and a distractor. The largest TAR whose FAR "
+        "does not exceed the wanted one, in per cent."
     )
     return Table(f"tar{suffix}", "Verification at low FAR", columns, rows, note=note)
 

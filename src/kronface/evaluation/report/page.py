@@ -117,8 +117,8 @@ def _headline(results: Sequence[Mapping[str, Any]]) -> str:
     if decided:
         counts = decided[0]["counts"]
         return (
-            f"Verification on {counts['genuine']:,} pairs of one person's images and {counts['impostors']:,} pairs of two "
-            f"people's ({list_name(decided[0])}{'' if len(decided) == 1 else ', and other results'})."
+            f"Verification on {counts['genuine']:,} pairs of one person's images and {counts['impostors']:,} pairs of "
+            f"two people's ({list_name(decided[0])}{'' if len(decided) == 1 else ', and other results'})."
         )
     data = results[0]["data"]
     return f"Attributes measured on {data['images']:,} pictures of {data['people']:,} people."

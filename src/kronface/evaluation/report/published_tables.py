@@ -74,8 +74,8 @@ def accuracy_table(results: Sequence[Result]) -> Table | None:
 def _accuracy_note(*, official: bool) -> str:
     below = "measured here" if official else "of CelebA's first 20,000 images, which are of the train split"
     note = (
-        "Accuracy in per cent on the test split: with the threshold 0.5, with thresholds chosen on the validation split, "
-        "and balanced accuracy with the latter. An asterisk: a published accuracy below the majority's share "
+        "Accuracy in per cent on the test split: with the threshold 0.5, with thresholds chosen on the validation "
+        "split, and balanced accuracy with the latter. An asterisk: a published accuracy below the majority's share "
         f"{below}."
     )
     return note if official else f"{NOT_CELEBA} {note}"
@@ -111,7 +111,10 @@ def _means(results: Sequence[Result], names: Sequence[str]) -> tuple[Cell, ...]:
     bases = [next(r["attributes"][name] for r in results if name in r["attributes"]) for name in names]
     cells = [text("mean of the paper's nine"), percent(float(np.mean([base["majority"] for base in bases])))]
     for result in results:
-        tables = [result["attributes"], ((result.get("attribute_protocol") or {}).get("chosen") or {}).get("attributes")]
+        tables = [
+            result["attributes"],
+            ((result.get("attribute_protocol") or {}).get("chosen") or {}).get("attributes"),
+        ]
         wanted = ((tables[0], "accuracy"), (tables[1], "accuracy"), (tables[1], "balanced_accuracy"))
         for table, key in wanted:
             values = [(table or {}).get(name, {}).get(key) for name in names]
@@ -135,7 +138,7 @@ def rank1_table(results: Sequence[Result]) -> Table:
         Column("rank-1", has_interval=True),
         Column("source", is_text=True),
     )
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for result in results:
         part = result["distractors"]
         rate = percent(part["rank1"][-1], part["low"][-1], part["high"][-1])

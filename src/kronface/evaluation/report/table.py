@@ -162,12 +162,12 @@ LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
-    "–": "--",
-    "—": "---",
+    "\u2013": "--",
+    "\u2014": "---",
     "\u2212": "$-$",
     "κ": r"$\kappa$",
     "†": r"\textdagger{}",
-    "×": r"$\times$",
+    "\u00d7": r"$\times$",
     "²": r"\textsuperscript{2}",
 }
 """What LaTeX reads otherwise, or its fonts lack."""
@@ -202,7 +202,9 @@ def to_latex(table: Table) -> str:
 
 
 def _latex_head(columns: Sequence[Column]) -> list[str]:
-    heads = [escape_latex(column.head) + (r"\textsuperscript{\textdagger}" if column.source else "") for column in columns]
+    heads = [
+        escape_latex(column.head) + (r"\textsuperscript{\textdagger}" if column.source else "") for column in columns
+    ]
     lines, rules, at = [], [], 1
     if any(column.group for column in columns):
         groups = []

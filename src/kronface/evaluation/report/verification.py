@@ -69,9 +69,9 @@ def _figure_table(results: Sequence[Result], suffix: str) -> Table:
         )
     units = dict.fromkeys(result["settings"]["resampled"].replace("identities", "people") for result in results)
     note = (
-        "Accuracy: mean over folds, each at the threshold that is best on the others; deviation: its standard deviation over "
-        "folds. EER: the rate at which FAR and FNR are equal. In per cent, with 95 % intervals by bootstrap over "
-        f"{' or '.join(units)}. A pair without a face is a miss if it is genuine, and never accepted."
+        "Accuracy: mean over folds, each at the threshold that is best on the others; deviation: its standard "
+        "deviation over folds. EER: the rate at which FAR and FNR are equal. In per cent, with 95 % intervals by "
+        f"bootstrap over {' or '.join(units)}. A pair without a face is a miss if it is genuine, and never accepted."
     )
     return Table(f"verification{suffix}", "", columns, tuple(rows), note=note)
 
@@ -92,8 +92,8 @@ def _tar_table(results: Sequence[Result], suffix: str) -> Table:
         "nearest": "TAR at the point of the curve whose FAR is nearest to the wanted one, as InsightFace reads it",
     }
     note = (
-        f"{'. '.join(words[rule] for rule in rules if rule in words)}. In per cent, with 95 % intervals. A rate that the "
-        "impostor pairs cannot support is left out."
+        f"{'. '.join(words[rule] for rule in rules if rule in words)}. In per cent, with 95 % intervals. A rate that "
+        "the impostor pairs cannot support is left out."
     )
     return Table(f"tar{suffix}", "TAR at FAR", columns, rows, note=note)
 
