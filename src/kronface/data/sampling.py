@@ -26,9 +26,7 @@ class RoundBatches(Sampler[list[tuple[int, int]]]):
         replayed_length: images to replay in all; their indices begin at `length`.
     """
 
-    def __init__(
-        self, length: int, *, batch_size: int, seed: int, replayed: int = 0, replayed_length: int = 0
-    ) -> None:
+    def __init__(self, length: int, *, batch_size: int, seed: int, replayed: int = 0, replayed_length: int = 0) -> None:
         self.length = length
         self.own = batch_size - replayed
         self.seed = seed

@@ -104,7 +104,9 @@ def take_over(network: Network, folder: Path, names: Sequence[str]) -> TakenOver
 def _check_meaning(network: Network, source: Network, names: Sequence[str], folder: Path) -> None:
     """Whether the numbers in and out mean the same: shapes alone do not say so."""
     if "attribute_branch" in names and network.predicted != source.predicted:
-        raise CheckpointError(f"{folder} predicts other attributes: predict {', '.join(source.predicted)}, in its order")
+        raise CheckpointError(
+            f"{folder} predicts other attributes: predict {', '.join(source.predicted)}, in its order"
+        )
     if "fusion" in names or "identity_branch" in names:
         kinds = [(part.architecture or {}).get("fusion") for part in (network, source)]
         if kinds[0] != kinds[1]:

@@ -252,7 +252,9 @@ def beginning(chain: Chain) -> "Network":
 
     settings = chain.settings[CASIA]
     network = build(
-        arm="identity-only", identities=1, **{name: settings[name] for name in ("variant", "size", "batch_norm", "seed")}
+        arm="identity-only",
+        identities=1,
+        **{name: settings[name] for name in ("variant", "size", "batch_norm", "seed")},
     )
     if chain.imagenet is not None:
         load_imagenet(network, chain.imagenet)
