@@ -208,11 +208,27 @@ def test_incomplete_data_is_found_before_anything_is_trained(sets: tuple[Path, P
     assert not (tmp_path / "run").exists()
 
 
-def test_the_command_renders_stand_ins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--identities", "4", "--images", "3", "--epochs", "1", "--size", "32", "--batch-size", "4"]
-    assert main(["reproduce", "stages", "--data", "synth", "--out", str(tmp_path), *words, "--workers", "1"]) == 0
-    said = capsys.readouterr().out
-    assert "rendered people stood in the place of both data sets" in said
-    assert "attribute_weight 20.0" in said
-    assert (tmp_path / "stand-ins" / "casia" / "CASIA-WebFace" / "9000001" / "001.jpg").is_file()
-    assert (tmp_path / "stand-ins" / "celeba" / "identity_CelebA.txt").is_file()
+def test_stand_ins_are_rendered_where_they_are_asked_for(tmp_path: Path) -> None:
+    plain = {name: value for name, value in TINY.items() if name not in ("epochs", "workers")}
+    with pytest.raises(StoppedError):
+        stages(
+            out=tmp_path,
+            data="synth",
+            identities=4,
+            images=2,
+            workers=1,
+            progress=stop_at("2-casia training"),
+            **plain,
+        )
+    stand_ins = tmp_path / "stand-ins"
+    assert (stand_ins / "casia" / "CASIA-WebFace" / "9000004" / "002.jpg").is_file()
+    assert len((stand_ins / "celeba" / "identity_CelebA.txt").read_text().splitlines()) == (3 + 4 + 4) * 2
+    config = yaml.safe_load((tmp_path / "2-casia" / "config.yaml").read_text())
+    assert (config["attribute_weight"], config["epochs"], config["arm"]) == (20.0, 10, "identity-only")
+
+
+def test_the_command_line_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "stages"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("kronface: data sets are missing, name CASIA-WebFace by --casia")
+    assert "\n" not in said

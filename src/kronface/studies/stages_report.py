@@ -175,7 +175,7 @@ def stage_sections(content: Mapping[str, Any]) -> "list[Section]":
         Section("Stages", (Table("stages", "", columns, tuple(rows), note=" ".join(map(_sentence, content["notes"]))),))
     ]
     if drifts:
-        columns = (
+        heads = (
             Column("stage"),
             Column("attribute", is_text=True),
             Column("balanced before"),
@@ -186,7 +186,7 @@ def stage_sections(content: Mapping[str, Any]) -> "list[Section]":
             "Balanced accuracy after the stage minus that before it, in points of per cent, with 95 % intervals: the "
             "same people are drawn for both."
         )
-        sections.append(Section("Drift of attributes", (Table("drift", "", columns, tuple(drifts), note=note),)))
+        sections.append(Section("Drift of attributes", (Table("drift", "", heads, tuple(drifts), note=note),)))
     return sections
 
 
