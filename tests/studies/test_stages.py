@@ -201,7 +201,7 @@ def test_incomplete_data_is_found_before_anything_is_trained(sets: tuple[Path, P
     assert re.search(r"identity_CelebA.txt is missing: ask its owners.*put it into.*1 are missing", str(caught.value))
     with pytest.raises(DataError, match="is not a folder"):
         stages(out=tmp_path / "run", casia=tmp_path / "nowhere", celeba=sets[1], **TINY)
-    with pytest.raises(ConfigError, match="there are 18 training images"):
+    with pytest.raises(ConfigError, match="3-celeba: batch_size is 20, but there are 18 training images"):
         stages(out=tmp_path / "run", casia=sets[0], celeba=sets[1], **(TINY | {"batch_size": 20}))
     with pytest.raises(CheckpointError, match=r"vgg\.pth does not exist"):
         stages(out=tmp_path / "run", casia=sets[0], celeba=sets[1], **TINY, imagenet=tmp_path / "vgg.pth")
@@ -209,7 +209,7 @@ def test_incomplete_data_is_found_before_anything_is_trained(sets: tuple[Path, P
 
 
 def test_stand_ins_are_rendered_where_they_are_asked_for(tmp_path: Path) -> None:
-    plain = {name: value for name, value in TINY.items() if name not in ("epochs", "workers")}
+    plain = {name: value for name, value in TINY.items() if name not in ("epochs", "workers")} | {"batch_size": 4}
     with pytest.raises(StoppedError):
         stages(
             out=tmp_path,

@@ -382,19 +382,22 @@ def check_recipes(chain: Chain, images: Mapping[str, int]) -> None:
     """Whether every stage can begin with so many images.
 
     Raises:
-        ConfigError: an impossible option.
+        ConfigError: an impossible option; names the stage.
     """
     from kronface.training.fit import check_recipe
 
     numbers = ("epochs", "batch_size", "learning_rate", "attribute_weight", "schedule", "seed")
     for stage, settings in chain.settings.items():
-        check_recipe(
-            **{name: settings[name] for name in numbers},
-            checkpoint_steps=500,
-            workers=chain.workers,
-            images=images[stage],
-            replay_share=settings.get("replay_share"),
-        )
+        try:
+            check_recipe(
+                **{name: settings[name] for name in numbers},
+                checkpoint_steps=500,
+                workers=chain.workers,
+                images=images[stage],
+                replay_share=settings.get("replay_share"),
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{stage}: {error}") from error
 
 
 def recipe_path(stage: str) -> Path:
