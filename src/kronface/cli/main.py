@@ -11,10 +11,11 @@ from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+import docstring_parser
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import data, demo, extract, identify, report, synth, train
+from kronface.cli import compare, data, demo, extract, identify, report, synth, train
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
@@ -42,6 +43,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
             }
         ),
         "report": report.report,
+        "compare": compare.compare,
         "identify": identify.identify,
     }
 )
@@ -126,8 +128,23 @@ def build_command_parser(function: Command, *, prog: str | None = None, position
     """The parser of one command: `--config FILE`, and an option for each of the function's arguments."""
     parser = _Parser(prog=prog, exit_on_error=False, description=(function.__doc__ or "").split("\n\n")[0])
     parser.add_argument("--config", action="config", help="YAML file of options; those on the line win")
-    parser.add_function_arguments(function, as_positional=positional, fail_untyped=True, skip={"progress"})
+    many = _positional_lists(function) if positional else {}
+    for name, (kind, text) in many.items():
+        parser.add_argument(name, nargs="+", type=kind, help=text)
+    parser.add_function_arguments(function, as_positional=positional, fail_untyped=True, skip={"progress", *many})
     return parser
+
+
+def _positional_lists(function: Command) -> dict[str, tuple[type, str]]:
+    """Required arguments that take several words, which the parser would want as one: their types and help."""
+    documented = {
+        entry.arg_name: entry.description or "" for entry in docstring_parser.parse(function.__doc__ or "").params
+    }
+    return {
+        name: (parameter.annotation.__args__[0], documented.get(name, ""))
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty and str(parameter.annotation).startswith("list[")
+    }
 
 
 def _add(parser: ArgumentParser, commands: Mapping[str, Command | Mapping[str, Command]], dest: str) -> None:

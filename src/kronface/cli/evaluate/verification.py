@@ -49,6 +49,7 @@ def finish(
     fingerprint: str | None,
     features: Path | None,
     json: Path | None,
+    pairs: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
     lines: Sequence[str] = (),
 ) -> str:
@@ -67,6 +68,7 @@ def finish(
         fingerprint: of the network.
         features: file of embeddings.
         json: file for the results.
+        pairs: what the results file keeps of them.
         more: parts of the results file besides.
         lines: printed after the figures.
     """
@@ -87,6 +89,7 @@ def finish(
         checkpoint=None if checkpoint is None else describe_checkpoint(checkpoint),
         fingerprint=fingerprint,
         processor=processor_name(),
+        pairs=pairs,
     )
     result |= dict(more or {})
     if json is not None:

@@ -122,8 +122,16 @@ def identify_arrays(
         enrolled = enrolled.means(number, len(holders), metric=metric)
     names, person = np.unique(owners[probe], return_inverse=True)
     order = np.argsort(person, kind="stable")  # a person's rows stay in the cache meanwhile
-    score = np.empty(len(probe))
-    score[order] = score_pairs(searched, enrolled, probe[order], mate[order], metric=metric, threads=threads)
+    score = np.zeros(len(probe))
+    if gallery is None and metric == "cosine":
+        # Each pair is there both ways round, and scores the same.
+        once = order[probe[order] < mate[order]]
+        score[once] = score_pairs(searched, enrolled, probe[once], mate[once], metric=metric, threads=threads)
+        mirrored = np.empty(len(probe))
+        mirrored[np.lexsort((probe, mate))] = score[np.lexsort((mate, probe))]
+        score = np.where(probe < mate, score, mirrored)
+    else:
+        score[order] = score_pairs(searched, enrolled, probe[order], mate[order], metric=metric, threads=threads)
     lost = np.isnan(score)
     kept = np.flatnonzero(~lost)
     strangers = np.empty(0, np.int64) if gallery is None else np.flatnonzero(~np.isin(owners, holders))
