@@ -263,7 +263,8 @@ def _tidy(message: str, given: Sequence[str]) -> str:
     unknown = re.match(r"argument \w+: invalid choice: (.*) \(choose from (.*)\)", message)
     if wrong and callable(entry) and wrong[1] in inspect.signature(entry).parameters:
         wanted = _in_words(inspect.signature(entry).parameters[wrong[1]].annotation)
-        dashed = f"{_option(entry, wrong[1])} is {wrong[2]}: it must be {wanted}"
+        typed = re.sub(r"[\[\]']", "", wrong[2]) if "list" in wanted else wrong[2]
+        dashed = f"{_option(entry, wrong[1])} is {typed}: it must be {wanted}"
     elif missing and callable(entry):
         names = (name.split(".")[-1] for name in missing[1].split(", "))
         dashed = f"missing: {', '.join(_option(entry, name) for name in names)}"
@@ -289,7 +290,7 @@ def _in_words(annotation: Any) -> str:  # noqa: ANN401 - any type
     if get_origin(annotation) in (Union, UnionType):
         return _in_words(next(part for part in inner if part is not type(None)))
     if get_origin(annotation) is list:
-        return "a list of numbers, such as [1,2]" if inner[0] in (int, float) else "a list, such as [a,b]"
+        return "a list of numbers, such as 1,2" if inner[0] in (int, float) else "a list, such as a,b"
     return {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}.get(annotation, "a text")
 
 
