@@ -220,7 +220,7 @@ def normalise(
         if not equals and name[2:] in known_flags and following not in ("true", "false"):
             equals, value = "=", "true"
         if name[2:] in known_lists:
-            taken = not equals and bool(following)
+            taken = not equals and bool(following) and not following.startswith("--")
             value = following if taken else value
             equals = "=" if taken else equals
             value = value if value.startswith("[") or not value else f"[{value}]"
