@@ -192,7 +192,7 @@ def cells(page: str, row: str) -> list[str]:
     """The text of the cells of the attribute table's row of this name."""
     part = re.search(rf'<tr[^>]*><th scope="row">{row}</th>(.*?)</tr>', page, re.S)
     assert part
-    return [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<td>.*?</td>", part[1], re.S)]
+    return [re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<td>.*?</td>", part[1], re.S)]
 
 
 def test_attribute_table_ends_with_the_mean(result: dict[str, Any], tmp_path: Path) -> None:
