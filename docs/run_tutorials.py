@@ -10,7 +10,7 @@ holds nothing but recipes/ at first:
 `<!-- show FILE: text -->` and `<!-- open FILE: text -->` become a picture that the commands have made, and a link to a
 page that they have made. Whatever else ends with an error ends the build.
 
-What was printed is kept in build/tutorials/ under a hash of the tutorial, the package and the lock: as long as they are
+What was printed is kept in build/tutorials/ under a hash of the blocks, the package and the lock: as long as they are
 the same, nothing is run again.
 """
 
@@ -35,7 +35,7 @@ OUTPUTS = "outputs.json"
 
 BLOCK = re.compile(r"^```(console|python)(?: exit=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MADE = re.compile(r"^<!-- (show|open) (\S+): (.+?) -->$", re.MULTILINE)
-SECONDS = re.compile(r"\b\d+(\.\d+)? s\b")
+TIMES = re.compile(r"\b\d+(\.\d+)?(?= s\b)|(?<=per second )\d+(\.\d+)?")
 LONGEST = 900.0
 """Seconds that one command may take."""
 
@@ -80,10 +80,10 @@ def blocks(text: str) -> list[Block]:
 
 
 def key(text: str) -> str:
-    """A hash of all that the outputs of a tutorial follow from."""
+    """A hash of all that the outputs of a tutorial follow from: its blocks, the package, and this file."""
     files = [*sorted((ROOT / "src").rglob("*.py")), *sorted((ROOT / "recipes").rglob("*.yaml"))]
     files += [ROOT / "requirements.lock", Path(__file__)]
-    total = hashlib.sha256(text.encode())
+    total = hashlib.sha256(repr((blocks(text), MADE.findall(text))).encode())
     for path in files:
         total.update(f"\n{path.relative_to(ROOT)}\n".encode())
         total.update(path.read_bytes())
@@ -105,7 +105,6 @@ def run(tutorial: Path, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     work = out / "work"
     shutil.copytree(ROOT / "recipes", work / "recipes")
-    start = time.monotonic()
     outputs = [_run_block(block, work, tutorial.name) for block in blocks(text)]
     for _, file, _ in MADE.findall(text):
         if not (work / file).is_file():
@@ -113,7 +112,6 @@ def run(tutorial: Path, out: Path) -> None:
         shutil.copy(work / file, out / Path(file).name)
     shutil.rmtree(work)
     kept.write_text(json.dumps({"key": wanted, "outputs": outputs}, indent=1), encoding="utf-8")
-    print(f"{tutorial.name}: run in {time.monotonic() - start:.0f} s", flush=True)
 
 
 def _run_block(block: Block, work: Path, name: str) -> list[str]:
@@ -123,6 +121,7 @@ def _run_block(block: Block, work: Path, name: str) -> list[str]:
     for position, command in enumerate(commands, 1):
         wanted = block.exit if position == len(commands) else 0
         words = [sys.executable, "-c"] if block.language == "python" else ["bash", "-euo", "pipefail", "-c"]
+        start = time.monotonic()
         ended = subprocess.run(  # noqa: S603 - the repository's own commands
             [*words, command], cwd=work, env=_environment(), capture_output=True, text=True, timeout=LONGEST, check=False
         )
@@ -130,6 +129,7 @@ def _run_block(block: Block, work: Path, name: str) -> list[str]:
             raise TutorialError(
                 f"{name}: ended with {ended.returncode} instead of {wanted}:\n{command}\n{ended.stdout}{ended.stderr}"
             )
+        print(f"{name}: {time.monotonic() - start:4.0f} s  {command.strip().splitlines()[0][:90]}", flush=True)
         refusal = [line for line in ended.stderr.splitlines() if line.startswith("kronface: ")] if wanted else []
         printed.append(tidy(ended.stdout + "\n".join(refusal), work))
     return printed
@@ -142,12 +142,12 @@ def _environment() -> dict[str, str]:
 
 
 def tidy(printed: str, work: Path) -> str:
-    """Output without what is this machine's alone: seconds, and the folder that it ran in.
+    """Output without what is this machine's alone: times, and the folder that it ran in.
 
     Raises:
         TutorialError: other paths of this machine are in it.
     """
-    text = SECONDS.sub("… s", printed.replace(f"{work}/", "").replace(str(work), "."))
+    text = TIMES.sub("…", printed.replace(f"{work}/", "").replace(str(work), "."))
     lines = [line.rstrip() for line in text.splitlines()]
     for place in (ROOT, Path(sys.prefix), Path.home(), Path(tempfile.gettempdir())):
         if place != Path(place.anchor) and (leak := next((line for line in lines if f"{place}" in line), None)):

@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 
 import pytest
-import run_tutorials
 from run_tutorials import Block, TutorialError, blocks, rendered, run, tidy, tutorials
 
 from kronface.cli.main import COMMANDS, build_parser, flags, lists, normalise
@@ -61,7 +60,10 @@ def test_a_tutorial_is_run_again_only_when_something_has_changed(tmp_path: Path)
     run(tutorial, tmp_path / "out")
     run(tutorial, tmp_path / "out")
     assert count.read_text() == "x\n"
-    tutorial.write_text(tutorial.read_text() + "More.\n")
+    tutorial.write_text(tutorial.read_text() + "More words.\n")
+    run(tutorial, tmp_path / "out")
+    assert count.read_text() == "x\n"
+    tutorial.write_text(tutorial.read_text() + "```console\n$ true\n```\n")
     run(tutorial, tmp_path / "out")
     assert count.read_text() == "x\nx\n"
 
@@ -127,6 +129,5 @@ def test_every_command_that_is_shown_fits_the_options(monkeypatch: pytest.Monkey
             pytest.fail(f"{name}: {command}: {error}")
 
 
-def test_the_hash_covers_the_package() -> None:
-    assert run_tutorials.key("a") != run_tutorials.key("b")
+def test_commands_may_go_over_several_lines() -> None:
     assert Block("console", 0, "$ a\n> b\n$ c\n").commands() == ["a\nb", "c"]
