@@ -331,4 +331,4 @@ def test_the_pages_of_docs_are_up_to_date() -> None:
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     for name, page in generate.PAGES.items():
-        assert (ROOT / "docs" / name).read_text() == page(), f"run make docs: {name} is out of date"
+        assert (ROOT / "docs" / name).read_text() == page(), f"run make pages: {name} is out of date"
