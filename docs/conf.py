@@ -11,14 +11,20 @@ from sphinx.environment import BuildEnvironment
 from kronface import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))
-from run_tutorials import BUILD, OUTPUTS, TUTORIALS, rendered  # noqa: E402
+from run_tutorials import BUILD, OUTPUTS, TUTORIALS, rendered
 
 project = "Kronface"
 author = "The Kronface authors"
 copyright = author
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
 exclude_patterns = ["templates"]
 templates_path = ["templates"]
 default_role = "code"  # docstrings have names and formulas in single backticks

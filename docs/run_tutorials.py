@@ -123,7 +123,13 @@ def _run_block(block: Block, work: Path, name: str) -> list[str]:
         words = [sys.executable, "-c"] if block.language == "python" else ["bash", "-euo", "pipefail", "-c"]
         start = time.monotonic()
         ended = subprocess.run(  # noqa: S603 - the repository's own commands
-            [*words, command], cwd=work, env=_environment(), capture_output=True, text=True, timeout=LONGEST, check=False
+            [*words, command],
+            cwd=work,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+            check=False,
         )
         if ended.returncode != wanted:
             raise TutorialError(

@@ -6,9 +6,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from run_tutorials import Block, TutorialError, blocks, rendered, run, tidy, tutorials
 
 from kronface.cli.main import COMMANDS, build_parser, flags, lists, normalise
+from run_tutorials import Block, TutorialError, blocks, rendered, run, tidy, tutorials
 
 ROOT = Path(__file__).parents[2]
 
