@@ -312,7 +312,7 @@ def test_every_recipe_fits_the_signature(recipe: Path) -> None:
 
 
 def test_recipes_are_found() -> None:
-    assert [path.name for path in RECIPES] == ["paper.yaml"]
+    assert [path.name for path in RECIPES] == ["2-casia.yaml", "3-celeba.yaml", "4-casia-joint.yaml"]
 
 
 def test_importing_kronface_imports_nothing_heavy() -> None:

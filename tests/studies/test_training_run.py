@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from safetensors.torch import load_file
 
 from kronface.data.records import Records
-from kronface.errors import ConfigError
+from kronface.errors import ConfigError, KronfaceError
 from kronface.files import no_progress
 from kronface.network.checkpoint import read_config
 from kronface.runtime import calibrate
@@ -229,3 +230,61 @@ def test_attributes_are_learned_without_identities(tmp_path: Path) -> None:
         tiny(root, tmp_path / "run", layout="celeba-csv", batch_size=2)
     said = tiny(root, tmp_path / "run", layout="celeba-csv", arm="attributes-only", batch_size=2)
     assert "validation balanced accuracy" in said or "trained" in said
+
+
+def test_starting_from_a_checkpoint(celeba_people: Path, tmp_path: Path) -> None:
+    tiny(celeba_people, tmp_path / "first", arm="identity-only")
+    begins = {"start": tmp_path / "first" / "last", "take": ["trunk"]}
+    said = tiny(celeba_people, tmp_path / "second", **begins)
+    assert "taken over: trunk; new: attribute branch, fusion, identity branch" in said
+    before, start = (load_file(tmp_path / run / "model.safetensors") for run in ("first/last", "second/start"))
+    assert all(tensor.equal(start[name]) for name, tensor in before.items() if name.startswith("trunk."))
+    card = read_config(tmp_path / "second" / "last")["card"]
+    assert card["training"]["start"] == read_config(tmp_path / "first" / "last")["fingerprint"]
+    assert "the checkpoint it started from, on celeba: 6 identities" in card["training_data"]
+    # The checkpoint may move and go, but not become another one.
+    (tmp_path / "first").rename(tmp_path / "moved")
+    assert "finished" in tiny(celeba_people, tmp_path / "second", **begins)
+    begins["start"] = tmp_path / "moved" / "last"
+    assert "finished" in tiny(celeba_people, tmp_path / "second", **begins)
+    with pytest.raises(ConfigError, match="started from other weights"):
+        tiny(celeba_people, tmp_path / "second", start=tmp_path / "second" / "last", take=["trunk"])
+    with pytest.raises(ConfigError, match="take was"):
+        tiny(celeba_people, tmp_path / "second")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"take": ["trunk"]}, "--take names trunk, but no checkpoint to take it from"),
+        ({"start": Path("x")}, "add --take trunk"),
+        ({"start": Path("x"), "take": ["trunk"], "imagenet": Path("y")}, "leave one of them out"),
+        ({"start": Path("x"), "take": ["trunk"]}, "x is not a checkpoint"),
+        ({"freeze": ["fusion", "head"]}, "--freeze names head"),
+        ({"replay": Path("x"), "replay_layout": "vgg"}, "unknown replay_layout"),
+        ({"replay": Path("x")}, "x is not a folder"),
+        ({"arm": "identity-only", "replay": "people"}, "--replay teaches attributes"),
+        ({"replay": "people", "replay_share": 0.0}, "replay_share"),
+    ],
+)
+def test_beginnings_that_do_not_fit(
+    celeba_people: Path, tmp_path: Path, options: dict[str, object], words: str
+) -> None:
+    if options.get("replay") == "people":
+        options = options | {"replay": celeba_people}
+    with pytest.raises(KronfaceError, match=words):
+        tiny(celeba_people, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_set_without_labels_needs_a_taught_branch_or_a_teacher(
+    folder_people: Path, celeba_people: Path, tmp_path: Path
+) -> None:
+    plain = {"layout": "folder", "predicted": ["Male", "Young"], "fused": ["Male"]}
+    with pytest.raises(ConfigError, match="has no labels of the attribute Male"):
+        tiny(folder_people, tmp_path / "run", **plain)
+    said = tiny(folder_people, tmp_path / "taught", **plain, replay=celeba_people, replay_share=0.5)
+    assert "nothing taught" not in said
+    begins = {"start": tmp_path / "taught" / "last", "take": ["trunk", "attribute_branch"]}
+    said = tiny(folder_people, tmp_path / "begun", **plain, **begins)
+    assert "note: no labels of Male, Young: nothing taught the attribute branch these" in said

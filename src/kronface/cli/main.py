@@ -19,6 +19,7 @@ from kronface.cli import compare, data, demo, extract, identify, report, synth, 
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
+from kronface.cli.reproduce import stages
 from kronface.errors import ConfigError, KronfaceError
 
 Command = Callable[..., str]
@@ -45,6 +46,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "report": report.report,
         "compare": compare.compare,
         "identify": identify.identify,
+        "reproduce": MappingProxyType({"stages": stages.stages}),
     }
 )
 """Every command by its words; each is a function of plain arguments."""
@@ -54,7 +56,14 @@ WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
 """Commands whose required arguments are options too, so that a saved configuration can be repeated with one changed."""
 
 
-RESUMABLE: tuple[Command, ...] = (demo.demo, data.pack, extract.extract, synth.write, train.train)
+RESUMABLE: tuple[Command, ...] = (
+    demo.demo,
+    data.pack,
+    extract.extract,
+    synth.write,
+    train.train,
+    stages.stages,
+)
 """Commands that keep what they have done when they are interrupted, and go on from there."""
 
 

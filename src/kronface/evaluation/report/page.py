@@ -41,6 +41,7 @@ def build(
     out: Path,
     read: ImageReader,
     imported: Sequence[DevkitCurves] = (),
+    before: Sequence[Section] = (),
 ) -> list[Section]:
     """Writes the page; nothing in it is fetched from anywhere.
 
@@ -50,6 +51,7 @@ def build(
         out: the file.
         read: decodes the pictures that are shown; one that it refuses is left out.
         imported: other systems' CMC curves, for the same figure.
+        before: what stands before all that.
 
     Returns:
         What the page shows: the tables and figures of `files.write_files`.
@@ -57,7 +59,7 @@ def build(
     Raises:
         DataError: there are no results, or one of them is not whole.
     """
-    sections = report_sections(results, read=read, imported=imported)
+    sections = [*before, *report_sections(results, read=read, imported=imported)]
     environment = Environment(
         loader=PackageLoader("kronface.evaluation.report"),
         autoescape=select_autoescape(default=True, default_for_string=True),
