@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import data, demo, extract, identify, report, synth, train
+from kronface.cli import ablate, data, demo, extract, identify, report, synth, train
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
         "data": MappingProxyType({"check": data.check, "pack": data.pack, "layouts": data.layouts}),
         "train": train.train,
+        "ablate": ablate.ablate,
         "extract": extract.extract,
         "evaluate": MappingProxyType(
             {
@@ -52,7 +53,7 @@ WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
 """Commands whose required arguments are options too, so that a saved configuration can be repeated with one changed."""
 
 
-RESUMABLE: tuple[Command, ...] = (demo.demo, data.pack, extract.extract, synth.write, train.train)
+RESUMABLE: tuple[Command, ...] = (ablate.ablate, demo.demo, data.pack, extract.extract, synth.write, train.train)
 """Commands that keep what they have done when they are interrupted, and go on from there."""
 
 

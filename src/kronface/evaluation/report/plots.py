@@ -135,7 +135,7 @@ def differential_figure(entries: Sequence[Mapping[str, Any]], names: Mapping[str
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}"))
             axes.set_title(f"{names[entry['measure']]}, %", fontsize=10, loc="left")
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def _new(x_label: str, y_label: str) -> tuple[Figure, Axes]:
@@ -184,10 +184,11 @@ def _finish(figure: Figure, axes: Axes, *, above: bool = False) -> str:
             axes.legend(fontsize=9, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
         else:
             axes.legend(fontsize=9, frameon=False)
-    return _svg(figure)
+    return to_svg(figure)
 
 
-def _svg(figure: Figure) -> str:
+def to_svg(figure: Figure) -> str:
+    """As SVG text, without a date."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
