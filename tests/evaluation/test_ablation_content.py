@@ -91,7 +91,11 @@ def arm(
 
 
 def content(
-    joint: float = 0.6, alone: float = 0.6, attributes: tuple[float, float] = (0.8, 0.8), **more: Any
+    joint: float = 0.6,
+    alone: float = 0.6,
+    attributes: tuple[float, float] = (0.8, 0.8),
+    *,
+    indicative: bool = False,
 ) -> dict[str, Any]:
     return ablation_content(
         [
@@ -102,7 +106,7 @@ def content(
         fused=FUSED,
         about=ABOUT,
         resamples=300,
-        **more,
+        indicative=indicative,
     )
 
 
@@ -177,7 +181,7 @@ def test_the_sentence_says_what_the_intervals_support(
     assert "the paper: +2.7" in first
     assert "the paper: +2.0" in second
     points = 100 * found["claim"]["rank1"]["value"]
-    assert f"({points:+.1f} points".replace("-", "−") in first
+    assert f"({points:+.1f} points".replace("-", "\u2212") in first
     assert f"{100 * found['claim']['rank1']['smallest']:.1f} points of rank-1" in visible(found)
     word = row(found, "identity-only")["differences"]["rank1"]["word"]
     assert row(found, "identity-only")["sentence"].startswith(

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ TINY = Recipe(passes=24, size=32, batch_size=8)
 NOISY = [name for name, arm in ARMS.items() if arm.noise]
 
 
-def run(out: Path, root: Path | None, **options: Any) -> AblationOutcome:
+def run(out: Path, root: Path | None, **options: Any) -> AblationOutcome:  # noqa: ANN401 - any option
     plain: dict[str, Any] = {"arms": NOISY, "seeds": 2, "recipe": TINY, "root": root}
     return run_ablation(out, **(plain | options))
 
@@ -78,7 +79,7 @@ def test_all_arms_of_a_seed_start_from_the_same_weights_where_shapes_agree(peopl
 )
 def test_parameters_by_hand(people: People, name: str, fused: int) -> None:
     channels = [3, 16, 16, 32, 32, *[64] * 4, *[128] * 8]
-    trunk = sum(9 * a * b + b + 2 * b for a, b in zip(channels[:-1], channels[1:], strict=True))
+    trunk = sum(9 * a * b + b + 2 * b for a, b in pairwise(channels))
     identity = fused * 1024 + 1024 + 2 * 1024 + 1024 * 6 + 6
     attributes = 0 if name == "identity-only" else 128 * 1024 + 1024 + 2 * 1024 + 1024 * 11 + 11
     network = network_of(ARMS[name], people, TINY, 1)
@@ -202,7 +203,7 @@ def test_the_same_seeds_give_the_same_table_and_a_killed_ablation_goes_on(
     # Nothing is trained again, and further arms join what is there.
     shutil.rmtree(tmp_path / "runs" / "identity-only")
     seen: list[str] = []
-    run(tmp_path, celeba_people, arms=[*arms, "voted"], progress=lambda stage, done, total: seen.append(stage))
+    run(tmp_path, celeba_people, arms=[*arms, "voted"], progress=lambda stage, *_: seen.append(stage))
     started = {stage.split(", ")[1] for stage in seen if stage.startswith("ablation")}
     assert started == {f"{name} with seed {seed}" for name in ("identity-only", "voted") for seed in (1, 2)}
     with pytest.raises(ConfigError, match="passes was 24, now 48"):

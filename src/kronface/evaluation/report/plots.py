@@ -190,6 +190,7 @@ def _finish(figure: Figure, axes: Axes, *, above: bool = False) -> str:
 def to_svg(figure: Figure) -> str:
     """As SVG text, without a date."""
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    with rc_context(STYLE):
+        figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
     return svg[svg.index("<svg") :]
