@@ -15,7 +15,7 @@ import docstring_parser
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import compare, data, demo, extract, identify, report, synth, train
+from kronface.cli import ablate, compare, data, demo, extract, identify, report, synth, train
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
         "data": MappingProxyType({"check": data.check, "pack": data.pack, "layouts": data.layouts}),
         "train": train.train,
+        "ablate": ablate.ablate,
         "extract": extract.extract,
         "evaluate": MappingProxyType(
             {
@@ -57,6 +58,7 @@ WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
 
 
 RESUMABLE: tuple[Command, ...] = (
+    ablate.ablate,
     demo.demo,
     data.pack,
     extract.extract,
