@@ -23,9 +23,7 @@ def with_variants(result: Result) -> list[dict[str, Any]]:
     if not others:
         return [dict(result)]
     parts: dict[str, Mapping[str, Any]] = {"raw": {}, **others}
-    return [
-        dict(result) | part | {"name": f"{result['name']} ({name})", "variant": name} for name, part in parts.items()
-    ]
+    return [{**result, **part, "name": f"{result['name']} ({name})", "variant": name} for name, part in parts.items()]
 
 
 def identification_sections(results: Sequence[Result], imported: Sequence[DevkitCurves]) -> list[Section]:
