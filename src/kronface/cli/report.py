@@ -19,7 +19,9 @@ def report(results: Path, *, out: Path = Path("report.html"), title: str = "Face
     from kronface.evaluation.result import load_result
     from kronface.faces.image import read_image
 
-    files = sorted(results.glob("*.json")) if results.is_dir() else [results]
+    files = [results]
+    if results.is_dir():  # the devkit's matches stand beside its curves, and hold nothing to draw
+        files = sorted(path for path in results.glob("*.json") if not path.name.startswith("matches_"))
     if not files:
         raise ConfigError(f"{results} holds no results files: write some by kronface evaluate with --json")
     foreign = [path for path in files if path.name.startswith("cmc_")]
