@@ -18,9 +18,11 @@ CURVES: Mapping[str, str] = {
 }
 
 
-def forest_figure(arms: Sequence[Mapping[str, Any]]) -> Figure:
-    """Each arm minus the arm that it is compared with, with 95 % intervals, one panel per figure."""
+def forest_figure(arms: Sequence[Mapping[str, Any]]) -> Figure | None:
+    """Each arm minus the arm that it is compared with, with 95 % intervals, one panel per figure; None without any."""
     shown = [arm for arm in arms if arm["reference"] and any(arm["differences"].values())]
+    if not shown:
+        return None
     with rc_context(STYLE):
         figure = Figure(figsize=(8.6, 2 * (0.75 + 0.27 * len(shown))), layout="constrained")
         panels = figure.subplots(2, 2, sharey=True, squeeze=False).ravel()
