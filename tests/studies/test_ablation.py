@@ -205,9 +205,9 @@ def test_the_same_seeds_give_the_same_table_and_a_killed_ablation_goes_on(
     # Nothing is trained again, and further arms join what is there.
     shutil.rmtree(tmp_path / "runs" / "identity-only")
     seen: list[str] = []
-    run(tmp_path, celeba_people, arms=[*arms, "voted"], progress=lambda stage, *_: seen.append(stage))
+    run(tmp_path, celeba_people, arms=[*arms, "concat"], progress=lambda stage, *_: seen.append(stage))
     started = {stage.split(", ")[1] for stage in seen if stage.startswith("ablation")}
-    assert started == {f"{name} with seed {seed}" for name in ("identity-only", "voted") for seed in (1, 2)}
+    assert started == {f"{name} with seed {seed}" for name in ("identity-only", "concat") for seed in (1, 2)}
     with pytest.raises(ConfigError, match="passes was 24, now 48"):
         run(tmp_path, celeba_people, recipe=replace(TINY, passes=48))
 
