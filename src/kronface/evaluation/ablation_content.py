@@ -66,6 +66,10 @@ LEARNED: Mapping[str, str] = MappingProxyType({"rank1": "to tell people apart", 
 """Figures that must lie above those of the same network untrained, and what has been learned then."""
 
 
+IDLE = "nothing"
+"""What a difference supports where one of both arms has not learned."""
+
+
 @dataclass(frozen=True)
 class ArmContent:
     """One arm of the table."""
@@ -151,6 +155,7 @@ def ablation_content(
     untrained = {arm.name: _Measured(arm, drawn, "untrained") for arm in arms}
     rows = [_row(arm, measured, untrained[arm.name]) for arm in arms]
     separate = _separate(measured, fused)
+    _judge(rows, separate)
     content: dict[str, Any] = {
         "format": FORMAT,
         "indicative": indicative,
@@ -190,7 +195,7 @@ def _row(arm: ArmContent, measured: Mapping[str, _Measured], untrained: _Measure
             learned[name] = None
             continue
         learned[name] = difference(samples[name], untrained.figure(name))
-    row: dict[str, Any] = {
+    return {
         "name": arm.name,
         "about": arm.about,
         "truth": arm.truth,
@@ -206,8 +211,29 @@ def _row(arm: ArmContent, measured: Mapping[str, _Measured], untrained: _Measure
         "failed": [LEARNED[name] for name, found in learned.items() if found is not None and found["word"] != "gains"],
         "curves": [run["history"] for run in arm.runs],
     }
-    row["sentence"] = _sentence(row)
-    return row
+
+
+def _judge(rows: Sequence[dict[str, Any]], separate: Mapping[str, Any] | None) -> None:
+    """Takes the verdict from differences of arms that have not learned, and puts the rest into words."""
+    by_name = {row["name"]: row for row in rows}
+    for row in rows:
+        both = (row, by_name[row["reference"]]) if row["reference"] else (row,)
+        for key, found in row["differences"].items():
+            if found is not None and any(_learnable(key) in one["failed"] for one in both):
+                found["word"] = IDLE
+        row["sentence"] = _sentence(row)
+    if separate is None:
+        return
+    for key in ("accuracy", "balanced_accuracy"):
+        if any(_learnable(key) in by_name[name]["failed"] for name in (JOINT, NO_IDENTITIES)):
+            for entry in (*separate["rows"], *separate["means"].values()):
+                if entry[key] is not None:
+                    entry[key]["word"] = IDLE
+
+
+def _learnable(figure: str) -> str:
+    """What must be learned before a figure means anything."""
+    return LEARNED["rank1" if figure in ("rank1", "tar") else "balanced_accuracy"]
 
 
 def _separate(measured: Mapping[str, _Measured], fused: Sequence[str]) -> dict[str, Any] | None:
@@ -307,12 +333,12 @@ def _mirrored(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The same difference the other way round."""
     if found is None:
         return None
-    words = {"gains": "loses", "loses": "gains", "undecided": "undecided"}
+    words = {"gains": "loses", "loses": "gains"}
     return dict(found) | {
         "value": -found["value"],
         "low": -found["high"],
         "high": -found["low"],
-        "word": words[found["word"]],
+        "word": words.get(found["word"], found["word"]),
     }
 
 
@@ -321,16 +347,17 @@ def _sentence(row: Mapping[str, Any]) -> str:
     said = []
     for key, what in FIGURES.items():
         found = row["differences"][key]
-        if found is None or key == "tar":
+        if found is None or key == "tar" or found["word"] == IDLE:
             continue
         span = f"({points(found['value'])} points, {span_of(found)})"
         word = found["word"]
         said.append(f"{what} is undecided {span}" if word == "undecided" else f"{word} {what} {span}")
     sentence = f"{row['name']} against {row['reference']}: {'; '.join(said)}." if said else ""
     if row["same_run_as"]:
-        sentence = f"{sentence} Its labels are those of {row['same_run_as']}: one run serves both."
+        sentence = f"{sentence} It trains on the same labels as {row['same_run_as']}, so that one run serves both."
     if row["failed"]:
-        sentence = f"{sentence} It did not learn {' and '.join(row['failed'])}: compare nothing with it."
+        what = " or ".join(row["failed"])
+        sentence = f"{sentence} {row['name']} did not learn {what}: it is no better than the same network untrained."
     return sentence.strip()
 
 
@@ -352,7 +379,7 @@ def visible(content: Mapping[str, Any]) -> str:
 
 def points(value: float) -> str:
     """A share as points of a hundred, with its sign."""
-    return f"{100 * value:+.1f}".replace("-", "\u2212")
+    return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "\u2212")
 
 
 def span_of(found: Mapping[str, Any]) -> str:

@@ -18,13 +18,19 @@ CURVES: Mapping[str, str] = {
 }
 
 
-def forest_figure(arms: Sequence[Mapping[str, Any]]) -> Figure:
-    """Each arm minus the arm that it is compared with, with 95 % intervals, one panel per figure."""
+def forest_figure(arms: Sequence[Mapping[str, Any]]) -> Figure | None:
+    """Each arm minus the arm that it is compared with, with 95 % intervals, one panel per figure; None without any."""
     shown = [arm for arm in arms if arm["reference"] and any(arm["differences"].values())]
+    if not shown:
+        return None
+    titles = {key: title for key, title in FIGURES.items() if any(arm["differences"][key] for arm in shown)}
+    rows = -(-len(titles) // 2)
     with rc_context(STYLE):
-        figure = Figure(figsize=(8.6, 2 * (0.75 + 0.27 * len(shown))), layout="constrained")
-        panels = figure.subplots(2, 2, sharey=True, squeeze=False).ravel()
-        for axes, (key, title) in zip(panels, FIGURES.items(), strict=True):
+        figure = Figure(figsize=(8.6, rows * (0.75 + 0.27 * len(shown))), layout="constrained")
+        panels = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
+        for axes in panels[len(titles) :]:
+            axes.set_visible(False)
+        for axes, (key, title) in zip(panels, titles.items(), strict=False):
             _forest(axes, [arm["differences"][key] for arm in shown], [arm["name"] for arm in shown])
             axes.set_title(f"{title}, difference in points", fontsize=10, loc="left")
         return figure
@@ -33,7 +39,7 @@ def forest_figure(arms: Sequence[Mapping[str, Any]]) -> Figure:
 def gain_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Joint minus separate accuracy of each attribute with 95 % intervals, and the paper's differences."""
     with rc_context(STYLE):
-        figure = Figure(figsize=(6, 1.0 + 0.3 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(8.6, 1.0 + 0.3 * len(rows)), layout="constrained")
         axes = figure.subplots()
         _forest(axes, [row["accuracy"] for row in rows], [row["attribute"].replace("_", " ") for row in rows])
         known = [(row["paper"] / 100, place) for place, row in enumerate(rows) if row["paper"] is not None]
@@ -83,11 +89,9 @@ def _forest(axes: Axes, differences: Sequence[Mapping[str, Any] | None], names: 
     axes.axvline(0, color="#888888", linestyle="--", linewidth=1)
     for row, found in enumerate(differences):
         if found is not None:
-            filled = COLOURS[0] if found["word"] != "undecided" else "#ffffff"
+            filled = COLOURS[0] if found["word"] in ("gains", "loses") else "#ffffff"
             axes.plot([found["low"], found["high"]], [row, row], color=COLOURS[0], linewidth=1.5)
-            axes.plot(
-                [found["value"]], [row], "o", color=COLOURS[0], markerfacecolor=filled, markersize=5
-            )  # hollow: undecided
+            axes.plot([found["value"]], [row], "o", color=COLOURS[0], markerfacecolor=filled, markersize=5)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")

@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from kronface.evaluation.ablation_content import FIGURES, points, span_of, visible
 from kronface.evaluation.report.ablation_figures import curve_figure, forest_figure, gain_figure
@@ -41,12 +42,16 @@ def build_ablation(content: Mapping[str, Any], *, page: Path, table: Path) -> No
         content=content,
         names=FIGURES,
         visible=visible(content),
-        forest=Markup(to_svg(forest_figure(content["arms"]))),  # noqa: S704 - our own SVG
-        curves=Markup(to_svg(curve_figure(content["arms"]))),  # noqa: S704
-        gains=None if separate is None else Markup(to_svg(gain_figure(separate["rows"]))),  # noqa: S704
+        forest=_drawn(forest_figure(content["arms"])),
+        curves=_drawn(curve_figure(content["arms"])),
+        gains=_drawn(None if separate is None else gain_figure(separate["rows"])),
     )
     write_text(page, text)
     write_text(table, markdown(content))
+
+
+def _drawn(figure: Figure | None) -> Markup | None:
+    return None if figure is None else Markup(to_svg(figure))  # noqa: S704 - our own SVG
 
 
 def percent(value: float | None) -> str:
