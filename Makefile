@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test check bench docs lock wheel-check
+.PHONY: setup demo test check bench pages docs lock wheel-check
 
 setup: $(STAMP)
 
@@ -45,14 +45,25 @@ bench-evaluation: .venv/.peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev,peers]'
 	touch $@
 
-docs: $(STAMP)
+# The pages of docs/ that follow from the code and from benchmarks/results; a test holds them to it.
+pages: $(STAMP)
 	$(BIN)/python docs/generate.py
+
+# The site, build/site/index.html: those pages, the tutorials with what their commands print, the API. Warnings are errors.
+docs: pages .venv/.docs
+	$(BIN)/python docs/run_tutorials.py
+	$(BIN)/sphinx-build --fail-on-warning --quiet -d build/doctrees docs build/site
+	$(BIN)/python docs/check_site.py build/site
+
+.venv/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev,docs]'
+	touch $@
 
 # The lock: what a fresh resolution of pyproject.toml gives today. Run it to move to newer versions, then the tests.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet torch==2.13.0
-	build/lock/bin/python -m pip install --quiet '.[synth,dev,judges,peers]'
+	build/lock/bin/python -m pip install --quiet '.[synth,dev,judges,peers,docs]'
 	build/lock/bin/python -m pip freeze --exclude kronface | sed 's/+cpu$$//' | grep -v ' @ ' > requirements.lock
 
 # The wheel as a user gets it: built from the tree, installed alone with the lock as constraint, run outside of the tree.

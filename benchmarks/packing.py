@@ -84,7 +84,7 @@ def train_rate(records: Records, seed: int) -> float:
     dataset = FaceDataset(records, size=64, identities=people)
     loader = DataLoader(dataset, 64, shuffle=True, drop_last=True, num_workers=1, prefetch_factor=4)
     network = build(variant="vgg19-quarter", arm="identity-only", identities=len(people), size=64, seed=seed)
-    network.train().to(memory_format=torch.channels_last)
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01)
 
     def batches() -> Iterator[dict[str, torch.Tensor]]:

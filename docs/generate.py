@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that follow from the code and from benchmarks/results: run by `make docs`."""
+"""Writes the pages of docs/ that follow from the code and from benchmarks/results: run by `make pages`."""
 
 import json
 from pathlib import Path

@@ -157,7 +157,7 @@ def test_mistakes_in_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str
     crowd = files.option("--distractors", "crowd.safetensors")
     probes = str(tmp_path / "probes.npy")
     plain = ["evaluate", "arrays", probes]
-    assert "nowhere.npy is not a file" in complaint(capsys, "evaluate", "arrays", "nowhere.npy", *crowd)
+    assert "nowhere.npy is no file of embeddings" in complaint(capsys, "evaluate", "arrays", "nowhere.npy", *crowd)
     assert "probes.npy says nothing of its people" in complaint(capsys, *plain, *crowd)
     assert "neither a gallery set nor distractors" in complaint(capsys, *files.words())
     assert "nowhere.txt is not a file" in complaint(capsys, *plain, *crowd, "--labels", "nowhere.txt")

@@ -176,6 +176,8 @@ def test_other_systems_curves_stand_in_the_report(tmp_path: Path, capfd: pytest.
     results.mkdir()
     (tmp_path / "mine" / "result.json").rename(results / "mine.json")
     (results / "cmc_theirs.json").write_text('{"cmc": [[0, 9, 24], [0.25, 0.5, 1.0]], "roc": [[1e-6, 1], [0.1, 1]]}')
+    matches = next((tmp_path / "mine").rglob("matches_*.json"))
+    (results / matches.name).write_bytes(matches.read_bytes())
     assert main(["report", str(results), "--out", str(tmp_path / "page.html")]) == 0
     page = (tmp_path / "page.html").read_text()
     for name in ("mine (raw)", "mine (refined)", "mine (deletion)", "theirs (imported)"):

@@ -88,11 +88,11 @@ def test_the_advice_on_help_is_a_command_that_works(capsys: pytest.CaptureFixtur
         ("evaluate arrays x --seed 1.5", "--seed is 1.5: it must be a whole number"),
         ("evaluate arrays x --threads=two", "--threads is two: it must be a whole number"),
         ("evaluate arrays x --metric foo", "--metric is foo: it must be cosine or euclidean"),
-        ("evaluate arrays x --sizes many", "--sizes is many: it must be a list of numbers, such as [1,2]"),
-        ("evaluate arrays x --sizes [1,a]", "--sizes is [1, 'a']: it must be a list of numbers, such as [1,2]"),
+        ("evaluate arrays x --sizes many", "--sizes is many: it must be a list of numbers, such as 1,2"),
+        ("evaluate arrays x --sizes [1,a]", "--sizes is 1, a: it must be a list of numbers, such as 1,2"),
         ("evaluate bin x --max-bad-share much", "--max-bad-share is much: it must be a number"),
         ("identify p.jpg --people x --threshold high", "--threshold is high: it must be a number"),
-        ("train --root r --out o --predicted 3", "--predicted is 3: it must be a list, such as [a,b]"),
+        ("train --root r --out o --predicted 3", "--predicted is 3: it must be a list, such as a,b"),
         ("train --root r", "missing: --out"),
         ("identify p.jpg", "missing: --people"),
         ("evaluate arrays", "missing: probes"),
@@ -331,4 +331,4 @@ def test_the_pages_of_docs_are_up_to_date() -> None:
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     for name, page in generate.PAGES.items():
-        assert (ROOT / "docs" / name).read_text() == page(), f"run make docs: {name} is out of date"
+        assert (ROOT / "docs" / name).read_text() == page(), f"run make pages: {name} is out of date"

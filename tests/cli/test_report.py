@@ -65,6 +65,7 @@ def test_every_table_and_figure_becomes_files(folder: Path, tmp_path: Path, caps
         assert path.read_bytes().startswith(b"%PDF-")
         assert b"CreationDate" not in path.read_bytes()
     shown = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page)).replace("\u2212", "-")
+    shown = re.sub(r"(?<=\d),(?=\d{3})", "", shown)
     for path in tables.glob("*.csv"):
         with path.open(newline="") as file:
             for row in list(csv.reader(file))[1:]:
@@ -75,13 +76,14 @@ def test_every_table_and_figure_becomes_files(folder: Path, tmp_path: Path, caps
 
 def test_the_same_results_give_the_same_bytes_in_another_process(folder: Path, tmp_path: Path) -> None:
     contents = []
-    for salt in ("1", "2"):
-        out = tmp_path / salt
+    for out in (tmp_path / "here", tmp_path / "there"):
         words = ["report", str(folder), "--out", str(out / "r.html"), "--tables", str(out), "--figures", str(out)]
-        environment = os.environ | {"PYTHONHASHSEED": salt}
-        subprocess.run(
-            [sys.executable, "-m", "kronface.cli.main", *words], check=True, env=environment, capture_output=True
-        )
+        if out.name == "here":
+            assert main(words) == 0
+        else:
+            environment = os.environ | {"PYTHONHASHSEED": "7"}
+            command = [sys.executable, "-m", "kronface.cli.main", *words]
+            subprocess.run(command, check=True, env=environment, capture_output=True)
         contents.append({path.name: path.read_bytes() for path in sorted(out.iterdir())})
     assert len(contents[0]) > 15
     assert contents[0] == contents[1]

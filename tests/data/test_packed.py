@@ -98,6 +98,7 @@ def test_the_command_packs_what_train_reads(
     assert "48 faces of 48 pictures" in capfd.readouterr().out
     assert main(["data", "check", "packed", str(out)]) == 0
     words = ["train", "--root", str(out), "--layout", "packed", "--out", str(tmp_path / "run"), "--epochs", "1"]
-    assert main([*words, "--variant", "vgg19-quarter", "--size", "32", "--arm", "identity-only"]) == 0
+    words += ["--variant", "vgg19-quarter", "--size", "32", "--arm", "identity-only", "--batch-size", "8"]
+    assert main(words) == 0
     assert (tmp_path / "run" / "last" / "config.json").is_file()
     assert pl.read_parquet(out / "part-00000.parquet").height == 48

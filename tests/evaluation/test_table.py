@@ -70,7 +70,7 @@ def test_csv_holds_every_cell_and_the_ends_of_intervals_apart() -> None:
     rows = list(csv.reader(io.StringIO(to_csv(TABLE))))
     heads = ["who", "note", "one_net: rate", "one_net: rate, low", "one_net: rate, high", "one_net: count"]
     assert rows[0] == [*heads, "published: old (published: Them & co, 2015)"]
-    assert rows[1] == ["A_b", "50 % <i>", "91.2", "90.0", "92.3", "12,345", "87"]
+    assert rows[1] == ["A_b", "50 % <i>", "91.2", "90.0", "92.3", "12345", "87"]
     assert rows[2] == ["[c]", "", "", "", "", "", ""]
     negative = Table("n", "", (Column("a"),), ((points(-0.1, None, None),),))
     assert to_csv(negative) == "a\n-10.0\n"

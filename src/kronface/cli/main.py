@@ -15,7 +15,7 @@ import docstring_parser
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import compare, data, demo, extract, identify, report, synth, train
+from kronface.cli import ablate, compare, data, demo, extract, identify, report, synth, train
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
         "data": MappingProxyType({"check": data.check, "pack": data.pack, "layouts": data.layouts}),
         "train": train.train,
+        "ablate": ablate.ablate,
         "extract": extract.extract,
         "evaluate": MappingProxyType(
             {
@@ -57,6 +58,7 @@ WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
 
 
 RESUMABLE: tuple[Command, ...] = (
+    ablate.ablate,
     demo.demo,
     data.pack,
     extract.extract,
@@ -229,7 +231,7 @@ def normalise(
         if not equals and name[2:] in known_flags and following not in ("true", "false"):
             equals, value = "=", "true"
         if name[2:] in known_lists:
-            taken = not equals and bool(following)
+            taken = not equals and bool(following) and not following.startswith("--")
             value = following if taken else value
             equals = "=" if taken else equals
             value = value if value.startswith("[") or not value else f"[{value}]"
@@ -272,7 +274,8 @@ def _tidy(message: str, given: Sequence[str]) -> str:
     unknown = re.match(r"argument \w+: invalid choice: (.*) \(choose from (.*)\)", message)
     if wrong and callable(entry) and wrong[1] in inspect.signature(entry).parameters:
         wanted = _in_words(inspect.signature(entry).parameters[wrong[1]].annotation)
-        dashed = f"{_option(entry, wrong[1])} is {wrong[2]}: it must be {wanted}"
+        typed = re.sub(r"[\[\]']", "", wrong[2]) if "list" in wanted else wrong[2]
+        dashed = f"{_option(entry, wrong[1])} is {typed}: it must be {wanted}"
     elif missing and callable(entry):
         names = (name.split(".")[-1] for name in missing[1].split(", "))
         dashed = f"missing: {', '.join(_option(entry, name) for name in names)}"
@@ -298,7 +301,7 @@ def _in_words(annotation: Any) -> str:  # noqa: ANN401 - any type
     if get_origin(annotation) in (Union, UnionType):
         return _in_words(next(part for part in inner if part is not type(None)))
     if get_origin(annotation) is list:
-        return "a list of numbers, such as [1,2]" if inner[0] in (int, float) else "a list, such as [a,b]"
+        return "a list of numbers, such as 1,2" if inner[0] in (int, float) else "a list, such as a,b"
     return {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}.get(annotation, "a text")
 
 

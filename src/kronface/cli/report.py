@@ -32,7 +32,9 @@ def report(
     for folder, option in ((tables, "--tables"), (figures, "--figures")):
         if folder is not None and folder.exists() and not folder.is_dir():
             raise ConfigError(f"{option} {folder} is a file: name a folder")
-    files = sorted(results.glob("*.json")) if results.is_dir() else [results]
+    files = [results]
+    if results.is_dir():  # the devkit's matches stand beside its curves, and hold nothing to draw
+        files = sorted(path for path in results.glob("*.json") if not path.name.startswith("matches_"))
     if not files:
         raise ConfigError(f"{results} holds no results files: write some by kronface evaluate with --json")
     foreign = [path for path in files if path.name.startswith("cmc_")]

@@ -158,6 +158,8 @@ def read_manifest(root: Path) -> dict[str, Any]:
         DataError: it is none, or not whole.
     """
     path = root / MANIFEST
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder: name one that kronface data pack has made")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

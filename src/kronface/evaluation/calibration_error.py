@@ -10,7 +10,7 @@ BINS = 15
 
 
 def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, *, bins: int = BINS) -> float | None:
-    """Σ (share of the images in a bin) · |share of positives in it - mean probability in it|.
+    """`Σ (share of the images in a bin) · |share of positives in it - mean probability in it|`.
 
     Over `bins` of equal width, closed above, of the probability of the positive class: the binary definition of Naeini
     et al. 2015 (§3), with the bins of Guo et al. 2017 (eq. 3). The other reading of Guo's equation, with the surer

@@ -170,7 +170,7 @@ def score_pairs(
 ) -> NDArray[np.float64]:
     """(L,) float64 scores of pairs of a probe and a gallery row; NaN where either shows no face.
 
-    They order as similarities do. With `metric` euclidean they are x·y - |y|²/2, which for one probe orders as minus
+    They order as similarities do. With `metric` euclidean they are `x·y - |y|²/2`, which for one probe orders as minus
     the distance does; see `distances`.
 
     Raises:
@@ -223,7 +223,7 @@ def warm_up(*tables: NDArray[np.generic]) -> None:
 
 
 def distances(probes: Rows, probe: NDArray[np.integer], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Euclidean distances of scores of the metric euclidean: sqrt(|x|² - 2 score)."""
+    """Euclidean distances of scores of the metric euclidean: `sqrt(|x|² - 2 score)`."""
     squares: NDArray[np.float64] = probes.lengths[probe] ** 2 - 2 * scores
     return np.sqrt(np.maximum(squares, 0))
 

@@ -102,7 +102,7 @@ def train(
         variant: vgg19, vgg19-half or vgg19-quarter.
         predicted: attributes that the attribute branch predicts.
         fused: those of them that enter the fusion.
-        fusion: kronecker, kronecker-tanh, concatenation or none.
+        fusion: kronecker, kronecker-detached, kronecker-tanh, concatenation or none.
         size: side of the aligned face in pixels; 112 by default, 64 to 224 are common.
         batch_norm: batch normalisation after every convolution and hidden layer.
         logits_per_attribute: 1 for a sigmoid, 2 for the paper's two-way soft-max.

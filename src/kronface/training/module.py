@@ -59,7 +59,7 @@ class TrainingModule(LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002 - Lightning's
         """One batch of a FaceDataset -> the loss to minimise, and both parts where they apply."""
-        output = self.network(self.network.preprocess(batch["image"]))
+        output = self.network(self.network.preprocess(batch["image"]), batch.get("given"))
         parts: dict[str, Tensor] = {}
         if output.attribute_logits is not None:
             parts["attribute_loss"] = attribute_loss(

@@ -126,9 +126,9 @@ def test_faults_of_the_hub(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     assert records.store is not None
     with pytest.raises(ImageError, match="cannot be read"):
-        records.store.read("img_align+identity+attr/train-00001-of-00002.parquet/0")
+        records.store.picture("img_align+identity+attr/train-00001-of-00002.parquet/0")
     with pytest.raises(ImageError, match="row 3 has no picture"):
-        records.store.read("img_align+identity+attr/train-00000-of-00002.parquet/3")
+        records.store.picture("img_align+identity+attr/train-00000-of-00002.parquet/3")
     last.unlink()
     with pytest.raises(DataError, match=r"train-00001-of-00002\.parquet is missing, 1 of 4 files"):
         celeba_hub(root)

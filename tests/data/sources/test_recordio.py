@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from kronface.data.dataset import FaceDataset
 from kronface.data.reading import load_faces
-from kronface.data.sources.recordio import recordio
+from kronface.data.sources.recordio import RecordStore, recordio
 from kronface.errors import ConfigError, DataError
 from kronface.faces.align import REFERENCE_POINTS, resize
 from kronface.faces.image import decode_image
@@ -66,7 +66,7 @@ def test_pictures_that_hold_the_mark_are_joined_again(tmp_path: Path) -> None:
     assert len(chunks(record)) == 3
     root = write_pack(tmp_path, {1: record, 2: image_record(1.0, head, 2)})
     records = recordio(root)
-    assert records.store is not None
+    assert isinstance(records.store, RecordStore)
     assert records.store.read("train.rec/1") == picture
     faces = [face for _, face, _ in load_faces(records, size=112)]
     np.testing.assert_array_equal(faces[0], faces[1])

@@ -22,8 +22,8 @@ def with_variants(result: Result) -> list[dict[str, Any]]:
     others = result.get("variants") or {}
     if not others:
         return [dict(result)]
-    raw = dict(result) | {"name": f"{result['name']} (raw)"}
-    return [raw, *(dict(result) | part | {"name": f"{result['name']} ({name})"} for name, part in others.items())]
+    parts: dict[str, Mapping[str, Any]] = {"raw": {}, **others}
+    return [{**result, **part, "name": f"{result['name']} ({name})", "variant": name} for name, part in parts.items()]
 
 
 def identification_sections(results: Sequence[Result], imported: Sequence[DevkitCurves]) -> list[Section]:
@@ -81,10 +81,13 @@ def difference_section(results: Sequence[Result]) -> list[Section]:
     A network with weights stands before a method without; of two networks the later one stands first.
     """
     rows = []
+    trained = {result["protocol"] for result in results if result["checkpoint"]}
     for index, earlier in enumerate(results):
         for later in results[index + 1 :]:
+            if any(earlier.get(key) != later.get(key) for key in ("protocol", "variant")):
+                continue
             first, second = (earlier, later) if earlier["checkpoint"] and not later["checkpoint"] else (later, earlier)
-            if not first["checkpoint"] and any(result["checkpoint"] for result in results):
+            if not first["checkpoint"] and first["protocol"] in trained:
                 continue  # two baselines
             rows += [
                 (text(measure), text(first["name"]), text(second["name"]), change, Cell(word, kind=_coloured(word)))
@@ -109,7 +112,7 @@ def difference_section(results: Sequence[Result]) -> list[Section]:
 def _changes(first: Result, second: Result) -> list[tuple[str, Cell, str]]:
     """What can be paired: rank-1, means over attributes, and figures of verification."""
     found: list[tuple[str, Cell, str]] = []
-    if "rank1" in first and "rank1" in second and first["protocol"] == second["protocol"]:
+    if "rank1" in first and "rank1" in second:
         try:
             difference, low, high = rank1_difference(first, second)
         except DataError:

@@ -152,7 +152,8 @@ def _measured(result: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]], st
 
 
 def _listed(values: Mapping[str, Any]) -> str:
-    return "; ".join(f"{plain(key)} {value}" for key, value in values.items())
+    shown = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in values.items()}
+    return "; ".join(f"{plain(key)} {value}" for key, value in shown.items() if value not in (None, ""))
 
 
 def _command(result: Mapping[str, Any]) -> str | None:

@@ -14,6 +14,9 @@ from kronface.evaluation.devkit import DevkitCurves
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
 
+FEW = 4
+"""Curves whose bands can be told apart; those of more are drawn fainter."""
+
 DASHES = ("-", "--", "-.", ":")
 
 STYLE: Any = {
@@ -52,7 +55,16 @@ def cmc_figure(results: Sequence[Mapping[str, Any]], imported: Sequence[DevkitCu
         figure, axes = _new("rank (log)", "identified within that rank")
         for index, result in enumerate(results):
             ranks = result.get("cmc_ranks") or range(1, len(result["cmc"]) + 1)
-            _curve(axes, index, result["name"], ranks, result["cmc"], result["cmc_low"], result["cmc_high"])
+            _curve(
+                axes,
+                index,
+                result["name"],
+                ranks,
+                result["cmc"],
+                result["cmc_low"],
+                result["cmc_high"],
+                crowd=len(results),
+            )
         for index, other in enumerate(imported, len(results)):
             _curve(axes, index, f"{other.name} (imported)", other.ranks.tolist(), other.cmc.tolist())
         return _finish(figure, axes)
@@ -64,7 +76,8 @@ def distractor_figure(results: Sequence[Mapping[str, Any]]) -> Figure:
         figure, axes = _new("distractors (log)", "rank-1 identification rate")
         for index, result in enumerate(results):
             part = result["distractors"]
-            _curve(axes, index, result["name"], part["counts"], part["rank1"], part["low"], part["high"], marker="o")
+            rates = part["rank1"], part["low"], part["high"]
+            _curve(axes, index, result["name"], part["counts"], *rates, marker="o", crowd=len(results))
         return _finish(figure, axes)
 
 
@@ -101,6 +114,9 @@ def roc_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Fi
             if kept:
                 _curve(axes, index, name, [x for x, _ in kept], [y for _, y in kept])
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        low, high = axes.get_xlim()
+        if high > 100 * low:  # small rates take more room than large numbers
+            axes.xaxis.set_major_locator(LogLocator())
         return _finish(figure, axes)
 
 
@@ -196,13 +212,14 @@ def _curve(
     high: Sequence[float] | None = None,
     *,
     marker: str = "",
+    crowd: int = 1,
 ) -> None:
     colour = COLOURS[index % len(COLOURS)]
     axes.plot(
         x, y, color=colour, linestyle=DASHES[index % len(DASHES)], marker=marker, markersize=3, label=_label(name)
     )
     if low is not None and high is not None:
-        axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+        axes.fill_between(x, low, high, color=colour, alpha=0.12 if crowd <= FEW else 0.05, linewidth=0)
 
 
 def _label(name: str) -> str:

@@ -142,9 +142,16 @@ def to_csv(table: Table) -> str:
         line: list[str] = []
         for column, cell in zip(table.columns, row, strict=True):
             parts = [cell.text, cell.low, cell.high] if column.has_interval else [cell.text]
-            line += ["" if part == DASH else part.replace("\u2212", "-") for part in parts]
+            line += [_bare(part) for part in parts]
         writer.writerow(line)
     return out.getvalue()
+
+
+def _bare(shown: str) -> str:
+    """A cell as programs read it: no dash, no sign but ASCII's, and no commas in numbers."""
+    if re.fullmatch(r"\d{1,3}(,\d{3})+", shown):
+        return shown.replace(",", "")
+    return "" if shown == DASH else shown.replace("\u2212", "-")
 
 
 LATEX = {

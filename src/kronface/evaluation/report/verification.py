@@ -92,8 +92,8 @@ def _tar_table(results: Sequence[Result], suffix: str) -> Table:
         "nearest": "TAR at the point of the curve whose FAR is nearest to the wanted one, as InsightFace reads it",
     }
     note = (
-        f"{'. '.join(words[rule] for rule in rules if rule in words)}. In per cent, with 95 % intervals. A rate that "
-        "the impostor pairs cannot support is left out."
+        f"{'. '.join(words[rule] for rule in rules if rule in words)}. In per cent, with 95 % intervals. "
+        "\u201c\u2014\u201d: the impostor pairs cannot support that rate."
     )
     return Table(f"tar{suffix}", "TAR at FAR", columns, rows, note=note)
 
