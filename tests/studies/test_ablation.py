@@ -19,7 +19,7 @@ from kronface.studies import ablation_people
 from kronface.studies.ablation import AblationOutcome, run_ablation, run_folder
 from kronface.studies.ablation_arms import ARMS, QUICK, arrange, reference_of
 from kronface.studies.ablation_people import People, photographed_people
-from kronface.studies.ablation_run import Recipe, measure, network_of, signature, training_labels
+from kronface.studies.ablation_run import Recipe, given_attributes, measure, network_of, signature, training_labels
 from kronface.training.validation import predict
 
 TINY = Recipe(passes=24, size=16, batch_size=12)
@@ -101,6 +101,10 @@ def test_the_oracle_is_given_the_true_labels_and_nothing_else(people: People) ->
     network = network_of(ARMS["oracle"], people, TINY, 1).eval()
     given = 2 * people.labels["true"]["test"][:, [PREDICTED.index(name) for name in FUSED]] - 1
     assert set(np.unique(given)) == {-1.0, 1.0}
+    assert np.array_equal(given_attributes(ARMS["oracle"], people, "test"), given)  # type: ignore[arg-type]
+    assert given_attributes(ARMS["joint"], people, "test") is None
+    photographed = replace(people, labels={"annotated": people.labels["annotated"]})
+    assert not np.array_equal(given_attributes(ARMS["oracle"], photographed, "test"), given)  # type: ignore[arg-type]
     labels = people.labels["annotated"]["test"]
     right, wrong = (people.faces["test"].relabelled(labels, given=values) for values in (given, -given))
     assert people.faces["test"].relabelled(labels)[0].keys() == right[0].keys() - {"given"}

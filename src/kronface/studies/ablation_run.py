@@ -184,10 +184,10 @@ def _train(
             training_labels(arm, people, seed),
             augment=augmentation(recipe.augment),
             seed=seed,
-            given=_given(arm, people, "train"),
+            given=given_attributes(arm, people, "train"),
         ),
         validation=validation.relabelled(
-            people.labels[arm.truth]["validation"], given=_given(arm, people, "validation")
+            people.labels[arm.truth]["validation"], given=given_attributes(arm, people, "validation")
         ),
         out=folder,
         epochs=epochs,
@@ -230,10 +230,10 @@ def measure(arm: Arm, network: Network, people: People, recipe: Recipe, device: 
 
 
 def _measured(arm: Arm, people: People, split: str) -> FaceDataset:
-    return people.faces[split].relabelled(people.labels["annotated"][split], given=_given(arm, people, split))
+    return people.faces[split].relabelled(people.labels["annotated"][split], given=given_attributes(arm, people, split))
 
 
-def _given(arm: Arm, people: People, split: str) -> NDArray[np.float32] | None:
+def given_attributes(arm: Arm, people: People, split: str) -> NDArray[np.float32] | None:
     """(n, F) what the oracle is given: 1 and -1, and 0 where nobody knows."""
     if not arm.oracle:
         return None
