@@ -45,7 +45,7 @@ def pack(
     max_bad_share: float = 0.01,
     progress: Progress = no_progress,
 ) -> str:
-    """Writes a data set's aligned faces as plain arrays, which train faster than pictures; goes on after any kill.
+    """Writes a data set's aligned faces as plain arrays, decoded and warped once; goes on after any kill.
 
     kronface train --layout packed reads them, as does every other command that takes a layout. Faces of 112 pixels
     take 37 KB each.
