@@ -139,6 +139,15 @@ def test_tables_and_text_lists_give_the_same(tmp_path: Path) -> None:
         assert found[key] == expected[key]
 
 
+def test_a_list_may_begin_with_a_mark_and_blanks(tmp_path: Path) -> None:
+    devkit = reference.write_devkit(tmp_path / "devkit")
+    expected = run(devkit, tmp_path)
+    content = devkit.probe_list.read_bytes()
+    for begins in (b"\xef\xbb\xbf", b"\n\t " * 50):
+        devkit.probe_list.write_bytes(begins + content)
+        assert run(devkit, tmp_path)["lists"] == expected["lists"]
+
+
 def test_mistakes_get_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     devkit = reference.write_devkit(tmp_path / "devkit", missing_distractors=[devkit_row(tmp_path)])
     lists, ending = ["--probe-list", str(devkit.probe_list)], ["--distractor-lists", str(devkit.distractor_list)]

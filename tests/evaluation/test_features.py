@@ -22,6 +22,7 @@ from kronface.evaluation.features import (
     read_labels,
     read_mat,
     read_template_list,
+    select,
     write_features,
     write_mat,
 )
@@ -336,6 +337,8 @@ def test_labels_that_are_none(tmp_path: Path) -> None:
     refused("latin.txt", "not text in UTF-8")
     np.save(tmp_path / "latin.npy", np.array([b"a", b"b", b"c", "Zoë".encode("latin-1")]))
     refused("latin.npy", "not text in UTF-8")
+    np.save(tmp_path / "surrogate.npy", np.array(["a", "b", "\ud83d", "c"]))
+    refused("surrogate.npy", "half of a character")
     np.save(tmp_path / "half.npy", np.array([0.5, 1, 2, 3]))
     refused("half.npy", "labels .*float64")
     np.save(tmp_path / "one-hot.npy", np.eye(4, dtype=int))
@@ -457,6 +460,20 @@ def test_devkit_trees_that_do_not_fit(tmp_path: Path) -> None:
             read_devkit(tmp_path, [name], ".bin", missing="miss")
 
 
+def test_devkit_files_of_two_types_keep_their_digits(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(feature_bytes([0.5, 2]))
+    (tmp_path / "b.bin").write_bytes(feature_bytes([0.1, 0.3], "float64"))
+    np.testing.assert_array_equal(read_devkit(tmp_path, ["a", "b"], ".bin").values, [[0.5, 2], [0.1, 0.3]])
+
+
+def test_names_below_another_folder() -> None:
+    paths = np.array(["x/one/1.jpg", "y/one/1.jpg", "x/two/1.jpg"])
+    table = Features(VALUES[:3], "table", paths=paths)
+    np.testing.assert_array_equal(select(table, ["two/1.jpg"]).values, VALUES[2:3])
+    with pytest.raises(DataError, match=r"table has one/1\.jpg in several folders"):
+        select(table, ["two/1.jpg", "one/1.jpg"])
+
+
 # --- template lists --------------------------------------------------------------------------------------------------
 
 
@@ -466,6 +483,8 @@ def test_template_lists(tmp_path: Path) -> None:
     found = read_template_list(path)
     assert found.paths == ("Zoë B/Zoë B_1.jpg", "068/068A03.JPG")
     assert (found.ids, found.source) == (("Zoë B", "7"), str(path))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # as some Windows programs begin a file
+    assert read_template_list(path) == found
 
 
 @pytest.mark.parametrize(
@@ -487,6 +506,8 @@ def test_template_lists(tmp_path: Path) -> None:
         ('{"path": ["a"], "id": null}', "no template list"),
         ('{"path": ["a", "b"], "id": ["x"]}', "2 paths and 1 ids"),
         ('{"path": ["a", "b", "c", "b"]}', "lists b twice"),
+        (r'{"path": ["\ud83d"]}', "no template list"),
+        (r'{"path": ["a"], "id": ["\ud83d"]}', "no template list"),
         ("[" * 100_000, "no template list"),
     ],
 )

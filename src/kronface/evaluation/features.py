@@ -183,7 +183,7 @@ def select(features: Features, paths: Sequence[str], *, missing: str = "stop", s
         raise DataError(f"{features.source} names an image twice: bring each once")
     if not any(entry in known for entry in paths):  # named from another folder on
         depth = max(entry.count("/") for entry in paths) + 1
-        known = {"/".join(entry.split("/")[-depth:]): row for entry, row in known.items()}
+        known = _shortened(known, depth, frozenset(paths), features.source)
     rows = np.fromiter((known.get(entry, -1) for entry in paths), np.int64, len(paths))
     absent = np.flatnonzero(rows < 0)
     if len(absent) == len(paths) or (len(absent) and missing == "stop"):
@@ -201,6 +201,19 @@ def select(features: Features, paths: Sequence[str], *, missing: str = "stop", s
     identities = None if features.identities is None else features.identities[rows]
     columns = {name: np.asarray(column)[rows] for name, column in features.columns.items()}
     return Features(values, features.source, identities, np.array(paths), columns, features.fingerprint)
+
+
+def _shortened(known: Mapping[str, int], depth: int, wanted: frozenset[str], source: str) -> dict[str, int]:
+    """Rows by the last `depth` parts of their names; those that are wanted must be clear."""
+    found: dict[str, int] = {}
+    for entry, row in known.items():
+        name = "/".join(entry.split("/")[-depth:])
+        if name in wanted and name in found:
+            raise DataError(
+                f"{source} has {name} in several folders: list images with the one that tells them apart"
+            )
+        found[name] = row
+    return found
 
 
 def write_features(path: Path, features: Features) -> None:
@@ -299,7 +312,8 @@ def read_template_list(path: Path) -> TemplateList:
     """
     form = f'{path} is no template list: it should be JSON of the form {{"path": […], "id": […]}}'
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8-sig"))
+        json.dumps(stored, ensure_ascii=False).encode()  # half of a character, which JSON can spell, is no text
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -362,6 +376,8 @@ def read_devkit(
         vector = parse_mat(content, str(file))
         if values is None:
             values = np.full((len(paths), len(vector)), np.nan, vector.dtype)
+        if vector.dtype.itemsize > values.dtype.itemsize:
+            values = values.astype(vector.dtype)
         if len(vector) != values.shape[1]:
             raise DataError(f"{file} has {len(vector)} numbers, others {values.shape[1]}: extract all by one network")
         values[row] = vector
@@ -490,4 +506,10 @@ def _names(values: NDArray[np.generic], path: Path) -> NDArray[np.str_]:
     names = values.astype(np.str_)
     if (names == "").any():
         raise DataError(f"{path}: label {int(np.flatnonzero(names == '')[0])} is empty: give every image one")
+    try:
+        "\n".join(names.tolist()).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{path}: a label holds half of a character, which is no text: write the labels anew"
+        ) from error
     return names

@@ -4,6 +4,7 @@ Lists are the devkit's JSON, or the text files `facescrub_lst` and `megaface_lst
 a line, of which the last two or three parts of the path count). Noise lists are InsightFace's.
 """
 
+import codecs
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -164,7 +165,7 @@ def read_noise(path: Path) -> frozenset[str]:
         DataError: the list is missing, or no text.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -206,14 +207,14 @@ def _is_json(path: Path) -> bool:
     """Whether a list is JSON; one that cannot be read is left to the reader, which says why."""
     try:
         with path.open("rb") as file:
-            return file.read(64).lstrip().startswith((b"{", b"["))
+            return file.read(1 << 16).removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"{", b"["))
     except OSError:
         return True
 
 
 def _read_text_list(path: Path, *, parts: int) -> TemplateList:
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is neither JSON nor text in UTF-8: bring a list of images") from error
     names = ["/".join(PurePosixPath(line.replace("\\", "/")).parts[-parts:]) for line in lines if line]
