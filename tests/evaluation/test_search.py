@@ -151,3 +151,51 @@ def test_arrays_by_hand(mates: str) -> None:
     assert found.distractors.higher.tolist() == [1, 1]
     assert found.trials.before().tolist() == [1, 1]
     assert found.stranger_score.tolist() == pytest.approx([np.cos(np.radians(30))])
+
+
+@pytest.mark.parametrize("signs", [False, True])
+@pytest.mark.parametrize("size", [188, 308, 612])
+def test_sums_that_always_round_one_way_are_not_trusted(size: int, *, signs: bool) -> None:
+    """Equal products, of constant rows or of signs, round a float32 sum in one direction: here a few among many."""
+    rng = np.random.default_rng(4)
+    x = np.sign(rng.normal(size=size)) if signs else np.ones(size)
+    odd = np.repeat(x[None], 200, 0)
+    if signs:
+        odd[rng.random(odd.shape) < 0.1] *= -1
+    odd[:, 0] += rng.normal(size=200) / 2
+    pool = rng.permutation(np.concatenate([odd, rng.normal(size=(2000, size))]))
+    pool /= np.linalg.norm(pool, axis=1, keepdims=True)
+    x /= np.linalg.norm(x)
+    aside = rng.normal(size=size)
+    aside -= aside @ x * x
+    aside /= np.linalg.norm(aside)
+    exact = pool @ x
+    # Mates that score a hair above or below one of the odd rows.
+    wanted = np.sort(exact)[-200::5][:, None] + [-2e-8, 2e-8]
+    mates = wanted.ravel()[:, None] * x + np.sqrt(np.maximum(1 - wanted.ravel() ** 2, 0))[:, None] * aside
+    probes = Rows.of(np.concatenate([x[None], rng.normal(size=(50, size))]))
+    probe = np.zeros(len(mates), np.int64)
+    scores = score_pairs(probes, Rows.of(mates), probe, np.arange(len(mates)))
+    found = search(probes, Rows.of(pool), probe=probe, scores=scores, best=True, threads=2)
+    np.testing.assert_array_equal(found.above[0], (exact > scores[:, None]).sum(1))
+    assert found.best[0] == pytest.approx(exact.max(), abs=1e-12)
+
+
+def test_equal_distances_of_whole_numbers_tie() -> None:
+    rng = np.random.default_rng(5)
+    x, y = (rng.integers(-60, 60, (rows, 16)) for rows in (20, 400))
+    squares = np.square(x[:, None] - y).sum(2)
+    probe, mate = np.repeat(np.arange(20), 400), np.tile(np.arange(400), 20)
+    probes, gallery = Rows.of(x), Rows.of(y)
+    scores = score_pairs(probes, gallery, probe, mate, metric="euclidean")
+    found = search(probes, gallery, probe=probe, scores=scores, metric="euclidean")
+    np.testing.assert_array_equal(found.tied[0], (squares[probe] == squares[probe, mate][:, None]).sum(1))
+    np.testing.assert_array_equal(found.above[0], (squares[probe] < squares[probe, mate][:, None]).sum(1))
+    np.testing.assert_array_equal(distances(probes, probe, scores), np.sqrt(squares.ravel()))
+
+
+def test_rows_too_long_for_distances_are_refused() -> None:
+    rows = Rows.of(np.full((3, 4), 1e18))
+    assert search(rows, rows, best=True).best.tolist() == pytest.approx([1, 1, 1])
+    with pytest.raises(DataError, match=r"length 2e\+18 is too long for Euclidean distances .* --metric cosine"):
+        search(rows, rows, metric="euclidean")

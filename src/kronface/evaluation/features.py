@@ -209,9 +209,7 @@ def _shortened(known: Mapping[str, int], depth: int, wanted: frozenset[str], sou
     for entry, row in known.items():
         name = "/".join(entry.split("/")[-depth:])
         if name in wanted and name in found:
-            raise DataError(
-                f"{source} has {name} in several folders: list images with the one that tells them apart"
-            )
+            raise DataError(f"{source} has {name} in several folders: list images with the one that tells them apart")
         found[name] = row
     return found
 

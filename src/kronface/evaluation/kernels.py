@@ -59,16 +59,16 @@ def _score(x: Array, x_scale: float, y: Array, y_scale: Array, y_shift: Array, j
 
 
 @compiled()
-def measure_rows(rows: Array, lengths: Array) -> int:
-    """Fills `lengths` (N,) with the rows' Euclidean lengths, NaN where a row holds a NaN.
+def measure_rows(rows: Array, squares: Array) -> int:
+    """Fills `squares` (N,) with the rows' squared Euclidean lengths, NaN where a row holds a NaN.
 
     Returns:
-        The first row that holds an infinite value, or -1.
+        The first row whose squares have an infinite sum, or -1.
     """
     infinite = -1
     for i in range(len(rows)):
-        lengths[i] = np.sqrt(dot(rows[i], rows[i]))
-        if np.isinf(lengths[i]) and infinite < 0:
+        squares[i] = dot(rows[i], rows[i])
+        if np.isinf(squares[i]) and infinite < 0:
             infinite = i
     return infinite
 

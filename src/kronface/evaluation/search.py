@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from queue import Empty, SimpleQueue
 from typing import Literal, TypeVar
 
@@ -49,8 +50,18 @@ SAMPLE = (64, 512)
 """Probes and gallery rows whose scores are computed both ways, to learn how much the product errs."""
 MARGIN = 6
 """Times the largest error of that sample: beyond what a few billion scores more can show."""
+LARGE_MARGIN = 2
+"""Times the largest error of the sample's sums that become as large on the way as any."""
+COLUMNS = 128
+"""Columns of a probe that are looked at for values that repeat."""
+ALIKE = 2.0**-13
+"""Relative difference of values whose products a sum of some hundred cannot tell apart."""
+CHANCE = 1 / 16
+"""Share of values that are alike in rows of any kind, also of half precision."""
 UNIT = 2.0**-24
 """Relative rounding error of float32."""
+LONGEST = 1e18
+"""Rows of which float32 holds the products."""
 LISTS = 64
 """Lists that one search can serve: one bit each."""
 
@@ -61,8 +72,8 @@ class Rows:
 
     values: NDArray[np.floating]
     """(N, D) float16, float32 or float64."""
-    lengths: NDArray[np.float64]
-    """(N,) Euclidean; NaN where the row is an image without a face."""
+    squares: NDArray[np.float64]
+    """(N,) squared Euclidean lengths, of whole numbers exact; NaN where the row is an image without a face."""
 
     @classmethod
     def of(cls, embeddings: ArrayLike, *, what: str = "embeddings", threads: int | None = None) -> "Rows":
@@ -72,26 +83,34 @@ class Rows:
             DataError: they are no table of numbers, or hold infinite values; `what` names them.
         """
         values = _table(embeddings, what)
-        lengths = np.empty(len(values), np.float64)
+        squares = np.empty(len(values), np.float64)
 
         def measure(start: int) -> int:
             block = _block(values, slice(start, start + TILE))
-            infinite = kernels.measure_rows(block, lengths[start : start + TILE])
+            infinite = kernels.measure_rows(block, squares[start : start + TILE])
             return start + infinite if infinite >= 0 else -1
 
         for infinite in _in_threads(measure, range(0, len(values), TILE), _threads(threads)):
             if infinite >= 0:
-                raise DataError(f"{what}: row {infinite} holds an infinite value: extract the embeddings again")
-        return cls(values, lengths)
+                raise DataError(
+                    f"{what}: row {infinite} holds an infinite value, or ones too large to be squared: extract the "
+                    "embeddings again"
+                )
+        return cls(values, squares)
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.values)
 
+    @cached_property
+    def lengths(self) -> NDArray[np.float64]:
+        """(N,) Euclidean; NaN where the row is an image without a face."""
+        return np.sqrt(self.squares)
+
     @property
     def found(self) -> NDArray[np.bool_]:
         """(N,) which images show a face."""
-        return ~np.isnan(self.lengths)
+        return ~np.isnan(self.squares)
 
     def scale(self, metric: Metric) -> NDArray[np.float64]:
         """(N,) what products with a row are multiplied by; 0 for rows without a face or without a length."""
@@ -104,7 +123,7 @@ class Rows:
         """(N,) what is subtracted: half of the squared length, so that products order as distances do; cosine: 0."""
         if metric == "cosine":
             return np.zeros(len(self))
-        return np.where(self.lengths > 0, self.lengths, 0.0) ** 2 / 2
+        return np.where(self.squares > 0, self.squares, 0.0) / 2
 
     def means(self, number: NDArray[np.integer], people: int, *, metric: Metric = "cosine") -> "Rows":
         """One row per person, in float64: the mean of the person's images that show a face.
@@ -224,7 +243,7 @@ def warm_up(*tables: NDArray[np.generic]) -> None:
 
 def distances(probes: Rows, probe: NDArray[np.integer], scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Euclidean distances of scores of the metric euclidean: `sqrt(|x|² - 2 score)`."""
-    squares: NDArray[np.float64] = probes.lengths[probe] ** 2 - 2 * scores
+    squares: NDArray[np.float64] = probes.squares[probe] - 2 * scores
     return np.sqrt(np.maximum(squares, 0))
 
 
@@ -264,9 +283,11 @@ def search(
 
     Raises:
         ConfigError: too many lists.
-        DataError: the embeddings have different lengths.
+        DataError: the embeddings have different lengths, or are too long for Euclidean distances in float32.
     """
     _check_widths(probes, gallery)
+    if metric == "euclidean":
+        _check_reach(probes, gallery)
     of, levels = np.asarray(probe, np.int64), np.asarray(scores, np.float64)
     member = _membership(lists, gallery)
     count = 1 if lists is None else len(lists)
@@ -292,8 +313,9 @@ def search(
         block = slice(start, min(start + step, len(probes)))
         span = slice(*np.searchsorted(of[order], [block.start, block.stop]).tolist())
         inside = order[span]
+        values = _block(probes.values, block)
         job = _Job(
-            probes=_block(probes.values, block),
+            probes=values,
             x_scale=x_scale[block],
             longest=float(np.nanmax(probes.lengths[block] * x_scale[block], initial=0.0)),
             gallery=gallery,
@@ -309,6 +331,7 @@ def search(
             x_shift=probes.shift(metric)[block].astype(np.float32),
             found=probes.found[block],
             high=high,
+            walk=_walk(values, x_scale[block]),
         )
         if metric == "cosine":
             job = replace(job, bounds=_Bounds.of(job, _error(job, 1.0, 0.0), _row_errors(job, rows), tables=True))
@@ -383,6 +406,8 @@ class _Job:
     found: NDArray[np.bool_]
     """Probes that show a face."""
     high: int
+    walk: NDArray[np.float64]
+    """(B,) roundings that the errors of a product with a row of length 1 may add up to."""
     bounds: "_Bounds | None" = None
     """The same for all tiles; None where each has its own."""
 
@@ -425,23 +450,34 @@ class _Bounds:
 
 
 def _error(job: _Job, longest: float, shift: float) -> float:
-    """What a score of the float32 product may be off by.
-
-    Rounding errors of D products add up like a random walk (Higham and Mary 2019, "A new approach to probabilistic
-    rounding error analysis"); twice what that gives is several times what is seen, and `kernels.count_rows` looks at
-    one score in each row whether it holds.
+    """What a score of the float32 product may be off by, of any probe.
 
     Args:
         job: with the probes.
         longest: greatest length of a scaled gallery row.
         shift: greatest number that is subtracted.
     """
-    return UNIT * float((_walk(job) + 8) * job.longest * longest + 4 * shift)
+    return UNIT * float((job.walk.max() + 8) * job.longest * longest + 4 * shift)
 
 
-def _walk(job: _Job) -> float:
-    size = job.probes.shape[1]
+def _random_walk(size: int) -> float:
     return float(min(size, 2 * size**0.5))
+
+
+def _walk(probes: NDArray[np.floating], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(B,) roundings that the errors of a sum of D products may add up to.
+
+    They add up like a random walk (Higham and Mary 2019, "A new approach to probabilistic rounding error analysis");
+    twice what that gives is several times what is seen, and `kernels.count_rows` looks at one score in each row whether
+    it holds. But where products repeat, so do the errors, and all may have one sign: of constant rows, of signs, of
+    counts. They repeat only where the probe's values do, but for the last digits; so many errors are taken to add up.
+    """
+    size = probes.shape[1]
+    columns = np.random.default_rng(0).choice(size, min(size, COLUMNS), replace=False)
+    sizes = np.sort(np.abs(probes[:, columns] * scale[:, None]).astype(np.float32), axis=1)
+    repeated = (np.diff(sizes, axis=1) <= ALIKE * sizes[:, 1:]) & (sizes[:, 1:] > 0)
+    share = repeated.mean(1) if len(columns) > 1 else np.zeros(len(probes))
+    return np.where(share > CHANCE, np.minimum(size, share * size + _random_walk(size)), _random_walk(size))
 
 
 def _row_errors(job: _Job, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -449,30 +485,44 @@ def _row_errors(job: _Job, rows: NDArray[np.int64]) -> NDArray[np.float64]:
 
     Sums err in proportion to how large they become on the way. For most pairs that is little more than what they come
     to in the end, so that errors near small thresholds are small. How much they err besides is measured, on a sample of
-    pairs of these very features; `kernels.count_rows` goes on looking at scores, and where one errs by more than half
-    of what is assumed, that row of the tile is computed in float64.
+    pairs of these very features, and on the largest sums that there are: of a probe's products with itself, and with
+    itself with the second half's signs turned, which cancel. `kernels.count_rows` goes on looking at scores, and where
+    one errs by more than half of what is assumed, that row of the tile is computed in float64. Of probes whose values
+    repeat (`_walk`) nothing better is assumed than of any probe.
 
     Args:
         job: with the probes.
         rows: of the gallery set that are searched.
     """
-    general = _error(job, 1.0, 0.0)
+    general = UNIT * (job.walk + 8)
     found = np.flatnonzero(job.found)
     if len(found) == 0 or len(rows) == 0:
-        return np.full(len(job.probes), general)
+        return general
     rng = np.random.default_rng(0)
     chosen = rng.choice(found, min(SAMPLE[0], len(found)), replace=False)
     others = np.sort(rng.choice(rows, min(SAMPLE[1], len(rows)), replace=False))
-    x, y = job.probes[chosen], _block(job.gallery.values, others)
-    scaled = np.empty(x.shape, np.float32), np.empty(y.shape, np.float32)
-    kernels.scale_rows(x, job.x_scale[chosen], scaled[0])
-    kernels.scale_rows(y, job.y_scale[others], scaled[1])
-    exact = (x.astype(np.float64) * job.x_scale[chosen, None]) @ (y.astype(np.float64) * job.y_scale[others, None]).T
-    noise = float(np.abs(scaled[0] @ scaled[1].T - exact).max())
+    x = _scaled(job.probes[chosen], job.x_scale[chosen])
+    y = _scaled(_block(job.gallery.values, others), job.y_scale[others])
+    turned = x.copy()
+    turned[:, x.shape[1] // 2 :] *= -1
+    noise = MARGIN * _noise(x, y)
+    large = LARGE_MARGIN * max(_noise(x, x), _noise(x, turned))
     largest = np.zeros(len(job.probes))
     filled = np.flatnonzero(np.diff(job.starts))
     largest[filled] = np.maximum.reduceat(np.abs(job.levels), job.starts[filled])
-    return np.minimum(general, UNIT * (_walk(job) * largest + 8) + MARGIN * noise)
+    size = job.probes.shape[1]
+    likely = np.maximum(UNIT * (_random_walk(size) * largest + 8) + noise, large)
+    return np.where(job.walk > _random_walk(size), general, np.minimum(general, likely))
+
+
+def _scaled(rows: NDArray[np.floating], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    out: NDArray[np.float64] = rows.astype(np.float64) * scale[:, None]
+    return out
+
+
+def _noise(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """The largest error of the float32 product of these rows."""
+    return float(np.abs(x.astype(np.float32) @ y.astype(np.float32).T - x @ y.T).max())
 
 
 class _Worker:
@@ -534,7 +584,7 @@ class _Worker:
                     bounds.width[part],
                     bounds.tables[part],
                     bounds.errors[part],
-                    UNIT * _walk(job),
+                    UNIT * _random_walk(job.probes.shape[1]),
                     int(rows[0]) // len(rows),
                     max(TILE // len(rows), 1),
                     TIE,
@@ -699,4 +749,13 @@ def _check_widths(probes: Rows, gallery: Rows) -> None:
         raise DataError(
             f"probes of length {probes.values.shape[1]} cannot be compared with a gallery set of length "
             f"{gallery.values.shape[1]}: were they extracted by one network?"
+        )
+
+
+def _check_reach(probes: Rows, gallery: Rows) -> None:
+    longest = [float(np.nanmax(part.lengths, initial=0.0)) for part in (probes, gallery)]
+    if max(longest) > LONGEST:
+        raise DataError(
+            f"a row of length {max(longest):.3g} is too long for Euclidean distances (up to {LONGEST:g}): scale all "
+            "embeddings down, or give --metric cosine"
         )

@@ -291,7 +291,7 @@ def _others(
     usable = np.flatnonzero(~np.isnan(scores[index]))
     found = search(
         rows,
-        Rows(np.asarray(rows.values[chosen]), rows.lengths[chosen]),
+        Rows(np.asarray(rows.values[chosen]), rows.squares[chosen]),
         probe=plan.pairs[0, index[usable]],
         scores=scores[index[usable]],
         lists=list(np.arange(len(chosen)).reshape(draws, -1)),
