@@ -11,14 +11,20 @@ from sphinx.environment import BuildEnvironment
 from kronface import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))
-from run_tutorials import BUILD, OUTPUTS, TUTORIALS, rendered  # noqa: E402
+from run_tutorials import BUILD, OUTPUTS, TUTORIALS, rendered, unrun
 
 project = "Kronface"
 author = "The Kronface authors"
 copyright = author
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
 exclude_patterns = ["templates"]
 templates_path = ["templates"]
 default_role = "code"  # docstrings have names and formulas in single backticks
@@ -46,10 +52,14 @@ html_copy_source = False
 html_show_search_summary = False  # a browser does not let a page from a folder read the others' text
 
 
-def with_outputs(app: Sphinx, docname: str, source: list[str]) -> None:  # noqa: ARG001 - Sphinx's event
+def with_outputs(app: Sphinx, docname: str, source: list[str]) -> None:
     """Puts what the commands printed into a tutorial."""
-    name = docname.rpartition("/")[2]
-    if docname.startswith("tutorials/") and name != "index":
+    name = docname.removeprefix("tutorials/")
+    if name == docname:
+        return
+    if not app.config.tutorials_are_run:
+        source[0] = unrun(source[0])
+    else:
         kept = json.loads((BUILD / name / OUTPUTS).read_text(encoding="utf-8"))
         source[0] = rendered(source[0], kept["outputs"], os.path.relpath(BUILD / name, TUTORIALS))
 
@@ -61,5 +71,6 @@ def tutorials_to_read(app: Sphinx, env: BuildEnvironment, *_: object) -> list[st
 
 def setup(app: Sphinx) -> None:
     """Sphinx calls it first of all."""
+    app.add_config_value("tutorials_are_run", default=True, rebuild="env")
     app.connect("source-read", with_outputs)
     app.connect("env-get-outdated", tutorials_to_read)

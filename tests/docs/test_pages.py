@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from check_site import problems
 
 ROOT = Path(__file__).parents[2]
