@@ -18,7 +18,7 @@ demo: $(STAMP)
 	$(BIN)/kronface demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 check: $(STAMP)
 	$(BIN)/ruff check

@@ -91,6 +91,12 @@ def test_a_pack_through_a_checkpoint_and_from_a_file(
     assert (again["name"], again["checkpoint"], again["settings"]["flip"]) == ("mine", None, False)
     assert again["figures"]["tar"] == stored["figures"]["tar"]
     assert "validation" in again["figures"]
+    assert main(["compare", str(out), str(tmp_path / "g.json"), "--resamples", "20"]) == 0
+    text = capsys.readouterr().out
+    assert "other rules" in text
+    assert "[+0.00, +0.00]  undecided" in text
+    assert main(["report", str(out), "--out", str(tmp_path / "r.html")]) == 0
+    assert "Verification: packs of pairs" in (tmp_path / "r.html").read_text()
 
     vectors[:2] = np.nan
     np.save(tmp_path / "f.npy", vectors)

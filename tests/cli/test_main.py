@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -69,8 +70,8 @@ def test_mistakes_in_the_words(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert "--help" in complaint(capsys, "evaluate", "folder")
     assert "--no-such" in complaint(capsys, "evaluate", "folder", "x", "--no-such", "1")
     assert "draws" in complaint(capsys, "evaluate", "folder", "x", "--draws", "many")
-    assert "unknown layout" in complaint(capsys, "synth", "write", str(tmp_path / "o"), "--layout", "lfw")
-    assert "unknown layout" in complaint(capsys, "data", "check", "lfw", str(tmp_path))
+    assert "unknown layout" in complaint(capsys, "synth", "write", str(tmp_path / "o"), "--layout", "vgg")
+    assert "unknown layout" in complaint(capsys, "data", "check", "vgg", str(tmp_path))
 
 
 @pytest.mark.parametrize("content", [b"epochs: [1", b"\xff\xfe", b"", b"- a"])
@@ -88,6 +89,70 @@ def test_the_advice_on_help_is_a_command_that_works(capsys: pytest.CaptureFixtur
     assert "(kronface identify --help" in complaint(capsys, "identify", "photo.jpg")
     assert "(kronface --help" in complaint(capsys, "nonsense")
     assert "(kronface evaluate --help" in complaint(capsys, "evaluate", "nonsense")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("evaluate arrays x --seed x", "--seed is x: it must be a whole number"),
+        ("evaluate arrays x --seed 1.5", "--seed is 1.5: it must be a whole number"),
+        ("evaluate arrays x --threads=two", "--threads is two: it must be a whole number"),
+        ("evaluate arrays x --metric foo", "--metric is foo: it must be cosine or euclidean"),
+        ("evaluate arrays x --sizes many", "--sizes is many: it must be a list of numbers, such as 1,2"),
+        ("evaluate arrays x --sizes [1,a]", "--sizes is 1, a: it must be a list of numbers, such as 1,2"),
+        ("evaluate bin x --max-bad-share much", "--max-bad-share is much: it must be a number"),
+        ("identify p.jpg --people x --threshold high", "--threshold is high: it must be a number"),
+        ("train --root r --out o --predicted 3", "--predicted is 3: it must be a list, such as a,b"),
+        ("train --root r", "missing: --out"),
+        ("identify p.jpg", "missing: --people"),
+        ("evaluate arrays", "missing: probes"),
+        ("evaluate", "say what to evaluate: folder, arrays, "),
+        ("evaluate nonsense", "nonsense is no command: choose from folder, arrays, "),
+        ("nonsense", "nonsense is no command: choose from demo, synth, "),
+        ("evaluate bin x --json", "--json: expected one argument"),
+        ("evaluate arrays x --no-such-option 3", "unrecognized arguments: --no-such-option 3"),
+    ],
+)
+def test_mistakes_in_the_options_are_said_in_plain_words(
+    capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    message = complaint(capsys, *words.split())
+    assert message.removeprefix("kronface: ").removeprefix("argument ").startswith(said)
+    assert "--help shows the options)" in message
+    for python in ("class", "typing", "Union", "NoneType", "Parser key", "subcommand"):
+        assert python not in message
+
+
+def test_mistakes_in_a_file_of_options_are_said_in_plain_words(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "options.yaml"
+    for content, said in {
+        "epochs: many": "--epochs is many: it must be a whole number",
+        "root: [1]": "--root is [1]: it must be a path",
+        "predicted: Male": "--predicted is Male: it must be a list",
+        "batch_norm: 2": "--batch-norm is 2: it must be true or false",
+    }.items():
+        path.write_text(content)
+        assert said in complaint(capsys, "train", "--out", "o", "--config", str(path))
+
+
+def test_only_commands_that_go_on_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(handle: int) -> None:
+        raise KeyboardInterrupt
+
+    np.save(tmp_path / "f.npy", np.eye(3))
+    (tmp_path / "people.txt").write_text("a\na\nb\n")
+    arrays = ["evaluate", "arrays", str(tmp_path / "f.npy"), "--labels", str(tmp_path / "people.txt")]
+    arrays += ["--distractors", str(tmp_path / "f.npy"), "--json", str(tmp_path / "r.json"), "--resamples", "5"]
+    monkeypatch.setattr("kronface.files.os.fsync", interrupt)
+    assert main(arrays) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "kronface: interrupted"
+    assert main(["synth", "write", str(tmp_path / "out"), "--identities", "1", "--images", "1"]) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "kronface: interrupted; the same command goes on from here"
 
 
 def test_mistakes_in_the_data(
@@ -115,7 +180,9 @@ def test_training_from_pictures_to_a_named_face(
 ) -> None:
     run = tmp_path / "run"
     assert main(small_training(celeba_people, run)) == 0
-    assert "threshold for unknown people set on 4" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "threshold for unknown people set on 4" in said
+    assert "training set: 24 images of 6 people, Small by the paper's rule" in said
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert (config["epochs"], config["arm"]) == (1, "joint")
 
@@ -132,9 +199,11 @@ def test_training_from_pictures_to_a_named_face(
     results = tmp_path / "results.json"
     words = ["evaluate", "folder", str(folder_people), "--checkpoint", str(run / "last"), "--json", str(results)]
     assert main([*words, "--draws", "2", "--resamples", "50"]) == 0
+    assert "training set: 24 images of 6 people, Small by the paper's rule" in capsys.readouterr().out
     stored = json.loads(results.read_text())
     assert {"rank1", "rank1_low", "rank1_high", "cmc", "probes", "people", "faces_not_found"} <= set(stored)
     assert (stored["people"], stored["probes"]) == (6, 12)
+    assert {"images": 24, "people": 6, "scale": "Small"}.items() <= stored["checkpoint"]["training"].items()
     assert main(["report", str(results), "--out", str(tmp_path / "report.html")]) == 0
     assert "rank-1" in (tmp_path / "report.html").read_text().lower()
 
@@ -233,6 +302,15 @@ def test_data_check_of_rendered_people(celeba_people: Path, capsys: pytest.Captu
     assert "official" in message
 
 
+def test_every_layout_is_listed_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    from kronface.data.sources import LAYOUTS
+
+    assert main(["data", "layouts"]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert [line.split()[0] for line in lines] == list(LAYOUTS)
+    assert "Institute of Automation, Chinese Academy of Sciences" in lines[3]
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
 def test_every_recipe_fits_the_signature(recipe: Path) -> None:
     from kronface.studies.training_run import train
@@ -244,7 +322,7 @@ def test_every_recipe_fits_the_signature(recipe: Path) -> None:
 
 
 def test_recipes_are_found() -> None:
-    assert [path.name for path in RECIPES] == ["paper.yaml"]
+    assert [path.name for path in RECIPES] == ["2-casia.yaml", "3-celeba.yaml", "4-casia-joint.yaml"]
 
 
 def test_importing_kronface_imports_nothing_heavy() -> None:

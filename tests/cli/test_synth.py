@@ -43,7 +43,10 @@ def test_what_was_asked_for_is_stored(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        (["--layout", "lfw"], "celeba, folder, megaface"),
+        (["--layout", "vgg"], "celeba, folder, megaface, casia, recordio"),
+        (["--layout", "lfw"], "identities is 2: the layout lfw takes 4 to"),
+        (["--layout", "ijb"], "images is 1: the layout ijb takes 2 to"),
+        (["--layout", "recordio", "--aligned"], "--aligned"),
         (["--layout", "folder", "--test", "1"], "--validation and --test"),
         (["--layout", "celeba", "--probes", "2"], "--probes"),
         (["--layout", "megaface", "--aligned"], "--aligned"),

@@ -193,14 +193,15 @@ class Neighbours:
 
 
 def test_a_box_says_whose_face_is_meant(write_people: WritePeople) -> None:
-    records = read_source("folder", write_people({"ann": 4}))
-    boxes = [[60, 20, 45, 60], [0, 10, 60, 80], [40, 90, 10, 10], None]
+    records = read_source("folder", write_people({"ann": 5}))
+    # The last one holds the middle of both faces: the smaller fills it better.
+    boxes = [[60, 20, 45, 60], [0, 10, 60, 80], [40, 90, 10, 10], None, [28, 28, 75, 45]]
     column = pl.Series("box", boxes, dtype=pl.Array(pl.Float32, 4))
     records = replace(records, table=records.table.with_columns(column))
     pictures = [read_image(records.root / path) for path in records.table["path"]]
     for single in (False, True):
         found = list(load_faces(records, size=64, detector=Neighbours(), single=single))
-        for row, place in ((0, 1), (1, 0)):
+        for row, place in ((0, 1), (1, 0), (4, 1)):
             expected = align(pictures[row], Neighbours().detect(pictures[row])[place].landmarks, 64)
             np.testing.assert_array_equal(found[row][1], expected)
         assert found[2][2] is not None
@@ -268,3 +269,23 @@ def test_what_does_not_fit_is_not_kept(records: Records, monkeypatch: pytest.Mon
     monkeypatch.setattr("kronface.data.dataset.CACHE_BYTES", 12 * 8 * 8 * 3 - 1)
     dataset = FaceDataset(records, size=8, reader=Counted())
     assert dataset.kept() is dataset
+
+
+@pytest.mark.parametrize("screened", [False, True])
+def test_other_labels_leave_the_faces_as_they_are(records: Records, screened: bool) -> None:
+    build = FaceDataset.screened if screened else FaceDataset
+    first = build(records, size=32, attributes=ATTRIBUTES, identities=["00007", "10177"])
+    labels = np.arange(24).reshape(12, 2) % 2.0
+    labels[3, 1] = np.nan
+    given = np.arange(36, dtype=np.float64).reshape(12, 3)
+    other = first.relabelled(labels, augment=Augment(), seed=4, given=given)
+    np.testing.assert_array_equal(other.records.labels(ATTRIBUTES), labels)
+    for row in (3, 7):
+        item, plain = other[2, row], first.relabelled(labels)[2, row]
+        assert torch.equal(plain["image"], first[row]["image"])
+        assert torch.equal(item["identity"], first[row]["identity"])
+        np.testing.assert_array_equal(item["attributes"].numpy(), labels[row])
+        np.testing.assert_array_equal(item["given"].numpy(), given[row])
+        assert "given" not in plain
+        expected = Augment()(first[row]["image"].numpy(), np.random.default_rng([4, 2, row]))
+        np.testing.assert_array_equal(item["image"].numpy(), expected)

@@ -85,3 +85,12 @@ def test_boxes_and_ages() -> None:
     np.testing.assert_array_equal(records.boxes(), [[1, 2, 3, 4], [np.nan] * 4, [np.nan] * 4])
     assert records.table["age"].to_list() == [7, None, 69]
     assert np.isnan(build().boxes()).all()
+
+
+def test_other_labels_of_the_same_images() -> None:
+    records = build(("Male", "Young"), Male=[1, 0, None], Young=[0, 1, 1])
+    other = records.with_labels(["Bald", "Male"], np.array([[0, np.nan], [1, 1], [np.nan, 0]], np.float32))
+    assert other.attributes == ("Male", "Young", "Bald")
+    np.testing.assert_array_equal(other.labels(["Male", "Young", "Bald"]), [[np.nan, 0, 0], [1, 1, 1], [0, 1, np.nan]])
+    assert other.table["path"].to_list() == records.table["path"].to_list()
+    np.testing.assert_array_equal(records.labels(["Male"])[:, 0], [1, 0, np.nan])

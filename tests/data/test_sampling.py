@@ -31,3 +31,31 @@ def test_rounds_of_an_epoch_are_its_order_cut_in_pieces() -> None:
     rows = [row for batch in pieces for _, row in batch]
     assert rows == epoch_order(10, seed=3, epoch=7)[:9].tolist()
     assert [len(batch) for batch in pieces] == [3, 3, 3]
+
+
+def replayed(step: int, count: int, length: int, seed: int) -> list[tuple[int, int]]:
+    """The slow way: all orders one after the other, and of that the step's piece."""
+    stream = [(passed, int(row)) for passed in range(20) for row in epoch_order(length, seed=seed, epoch=passed)]
+    return stream[step * count : (step + 1) * count]
+
+
+def test_replayed_images_follow_an_order_of_their_own_over_all_epochs() -> None:
+    batches = RoundBatches(10, batch_size=5, seed=3, replayed=2, replayed_length=7)
+    assert len(batches) == batches.per_epoch == 3  # three of each batch are the training set's
+    step = 0
+    for epoch in range(4):
+        for start, stop in ((0, 2), (2, 3)):
+            batches.choose(epoch, start, stop)
+            for batch in batches:
+                assert [row for _, row in batch[:3]] == epoch_order(10, seed=3, epoch=epoch)[
+                    3 * (step % 3) : 3 * (step % 3) + 3
+                ].tolist()
+                assert [(passed, row - 10) for passed, row in batch[3:]] == replayed(step, 2, 7, 3)
+                step += 1
+    # From any step on without those before it, as a resumed run needs it; and more than one pass in a batch.
+    other = RoundBatches(10, batch_size=5, seed=3, replayed=2, replayed_length=7)
+    other.choose(3, 1, 2)
+    assert [(passed, row - 10) for passed, row in next(iter(other))[3:]] == replayed(10, 2, 7, 3)
+    small = RoundBatches(10, batch_size=9, seed=3, replayed=7, replayed_length=3)
+    small.choose(1, 0, 1)
+    assert [(passed, row - 10) for passed, row in next(iter(small))[2:]] == replayed(5, 7, 3, 3)

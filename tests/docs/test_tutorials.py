@@ -124,7 +124,7 @@ def test_every_command_that_is_shown_fits_the_options(monkeypatch: pytest.Monkey
     parser = build_parser()
     for name, command in commands:
         words = [word for word in shlex.split(command, comments=True)[1:] if word != "…"]
-        words = ["recipes/paper.yaml" if word == "runs/mine/config.yaml" else word for word in words]
+        words = ["recipes/paper/3-celeba.yaml" if word == "runs/mine/config.yaml" else word for word in words]
         try:
             parser.parse_args(normalise(words, flags(COMMANDS), lists(COMMANDS)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong, the page has to be named

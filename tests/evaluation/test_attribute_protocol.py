@@ -47,7 +47,7 @@ def test_without_validation_nothing_is_chosen() -> None:
     chances, labels, people = people_of(0, 60)
     found = measure_attributes(chances, labels, people, "ABC", resamples=10)
     assert found["chosen"] is None
-    assert set(found) == {"attributes", "mean", "chosen", "labels"}
+    assert set(found) == {"attributes", "mean", "chosen", "labels", "counts"}
     assert len(describe_attributes(found)) == 1
     unlabelled = measure_attributes(chances, labels * np.nan, people, "ABC", resamples=10)
     assert describe_attributes(unlabelled) == ["attributes: no labels"]

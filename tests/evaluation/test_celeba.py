@@ -107,6 +107,11 @@ def test_the_command_measures_a_table(celeba_people: Path, tmp_path: Path, capfd
     assert set(result["attributes"]) == {"Male"}
     assert result["attribute_protocol"]["chosen"]["attributes"]["Male"]["accuracy"] == 1.0
     assert result["attribute_protocol"]["labels"]["Male"]["agreement"] == 1.0
+    assert "counts" not in result["attribute_protocol"]
+    counts = result["attribute_counts"]["attributes"]["Male"]
+    assert counts["chosen_right_negatives"] == counts["right_negatives"] == counts["negatives"]
+    labelled = [int(word) for side in ("positives", "negatives") for word in counts[side].split()]
+    assert (len(labelled), sum(labelled)) == (2 * 2, result["attributes"]["Male"]["images"])
     assert main(["report", str(out), "--out", str(tmp_path / "page.html")]) == 0
     capfd.readouterr()
     for more, message in (

@@ -14,13 +14,18 @@ from kronface.evaluation.comparison import rank1_difference, verdict
 from kronface.evaluation.identification import Match, closed_set
 from kronface.evaluation.open_set import Calibration, measure
 from kronface.evaluation.report.page import build
-from kronface.evaluation.report.plots import cmc_figure
+from kronface.evaluation.report.plots import cmc_figure, to_svg
 from kronface.evaluation.result import assemble, choose_examples, load_result
 from kronface.evaluation.schema import IDENTIFICATION, SHAPE, check_result
 from kronface.faces.image import read_image, write_image
 
 FIGURES = ("balanced_accuracy", "accuracy", "average_precision", "ece")
-ENDS = {"balanced_accuracy_low": 0.4, "balanced_accuracy_high": 0.9}
+ENDS = {
+    "balanced_accuracy_low": 0.4,
+    "balanced_accuracy_high": 0.9,
+    "accuracy_low": 0.8,
+    "accuracy_high": 0.95,
+}
 EVIL = "<script>alert(1)</script>"
 
 
@@ -134,10 +139,10 @@ def test_every_cut_of_a_results_file_is_refused(result: dict[str, Any], tmp_path
 
 
 def test_a_curve_of_chosen_ranks_is_drawn_at_them(result: dict[str, Any]) -> None:
-    every = cmc_figure([result])
+    every = to_svg(cmc_figure([result]))
     ranks = list(range(1, len(result["cmc"]) + 1))
-    assert cmc_figure([result | {"cmc_ranks": ranks}]) == every
-    assert cmc_figure([result | {"cmc_ranks": [rank * 10 for rank in ranks]}]) != every
+    assert to_svg(cmc_figure([result | {"cmc_ranks": ranks}])) == every
+    assert to_svg(cmc_figure([result | {"cmc_ranks": [rank * 10 for rank in ranks]}])) != every
     check_result(result | {"cmc_ranks": ranks}, "it")
     with pytest.raises(DataError, match="unequal length"):
         check_result(result | {"cmc_ranks": ranks[:-1]}, "it")
@@ -178,7 +183,7 @@ def test_a_network_without_some_attribute_gets_a_dash(result: dict[str, Any], tm
     other = result | {"name": "other", "attributes": {"5_o_Clock.Shadow": result["attributes"]["Bald"]}}
     build([result, other], title="T", out=tmp_path / "a.html", read=read_image)
     page = (tmp_path / "a.html").read_text()
-    assert len(re.findall(r"<td>—</td><td>—</td><td>—</td>\s*<td>—</td><td>—</td>", page)) == 3
+    assert len(re.findall(r"(<td>—</td>){4}</tr>", page)) == 2
     assert "one class only" in page
     assert "5 o Clock.Shadow" in page
 
@@ -187,7 +192,7 @@ def cells(page: str, row: str) -> list[str]:
     """The text of the cells of the attribute table's row of this name."""
     part = re.search(rf'<tr[^>]*><th scope="row">{row}</th>(.*?)</tr>', page, re.S)
     assert part
-    return [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<td>.*?</td>", part[1], re.S)]
+    return [re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<td>.*?</td>", part[1], re.S)]
 
 
 def test_attribute_table_ends_with_the_mean(result: dict[str, Any], tmp_path: Path) -> None:
@@ -197,9 +202,9 @@ def test_attribute_table_ends_with_the_mean(result: dict[str, Any], tmp_path: Pa
     }
     build([result | {"attributes": scores}], title="T", out=tmp_path / "a.html", read=read_image)
     page = (tmp_path / "a.html").read_text()
-    assert cells(page, "A")[1:] == ["60.0", "80.0", "40.0 \u2013 90.0", "90.0", "50.0", "10.0"]
-    assert cells(page, "B")[1:] == ["80.0", "—", "one class only", "70.0", "—", "20.0"]
-    assert cells(page, "mean") == ["", "70.0", "80.0", "", "80.0", "50.0", "15.0"]
+    assert cells(page, "A")[1:] == ["60.0", "80.0 40.0 \u2013 90.0", "90.0 80.0 \u2013 95.0", "50.0", "10.0"]
+    assert cells(page, "B")[1:] == ["80.0", "one class only", "70.0 80.0 \u2013 95.0", "—", "20.0"]
+    assert cells(page, "mean") == ["", "70.0", "80.0", "80.0", "50.0", "15.0"]
 
 
 def test_results_files_of_before_are_reported_too(result: dict[str, Any], tmp_path: Path) -> None:
@@ -213,10 +218,10 @@ def test_results_files_of_before_are_reported_too(result: dict[str, Any], tmp_pa
     build([load_result(path)], title="T", out=tmp_path / "a.html", read=read_image)
     page = (tmp_path / "a.html").read_text()
     assert "ECE" not in page
-    assert [len(cells(page, row)) for row in ("Bald", "mean")] == [5, 5]
+    assert [len(cells(page, row)) for row in ("Bald", "mean")] == [4, 4]
     build([result, old], title="T", out=tmp_path / "b.html", read=read_image)
     page = (tmp_path / "b.html").read_text()
-    assert [len(cells(page, row)) for row in ("Bald", "mean")] == [12, 12]
+    assert [len(cells(page, row)) for row in ("Bald", "mean")] == [10, 10]
     assert cells(page, "mean")[-2:] == ["—", "—"]
 
 
@@ -272,3 +277,77 @@ def test_the_page_shows_no_pictures_outside_of_the_data_set(result: dict[str, An
         outside = inside | {"samples": [inside["samples"][0] | {"path": path}]}
         build([outside], title="t", out=tmp_path / "page.html", read=read_image)
         assert (tmp_path / "page.html").read_text().count("data:image/jpeg") == shown - 1
+
+
+POINT = {"target_fpir": 0.1, "threshold": None, "fpir": 0.1, "tpir": 0.5, "tpir_low": 0.4, "tpir_high": 0.6}
+DET = {
+    "points": [POINT],
+    "unsupported": [0.01],
+    "fpir": [0.1, 0.5],
+    "fnir": [0.6, 0.2],
+    "threshold": [0.3, 0.1],
+    "mated_searches": 4,
+    "stranger_searches": 9,
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "broken", "complaint"),
+    [
+        ({"det": DET}, {"det": DET | {"fnir": [0.6]}}, "unequal length in 'det'"),
+        ({"det": DET}, {"det": DET | {"points": [{}]}}, r"det.points\[0\].target_fpir"),
+        ({"tar": []}, {"tar": [{"far": "often"}]}, r"tar\[0\].far"),
+        ({"variants": None}, {"variants": {"refined": {"rank1": 0.5}}}, "variants.refined.rank1_low"),
+        ({"lists": None}, {"lists": [{"size": "large"}]}, r"lists\[0\].size"),
+        ({"official": None}, {"official": {"is_official": 1}}, "official.is_official"),
+        (
+            {"attribute_protocol": {"labels": {}, "chosen": None}},
+            {"attribute_protocol": {"labels": {}, "chosen": {"criterion": 3}}},
+            "attribute_protocol.chosen.criterion",
+        ),
+        ({"attribute_protocol": None}, {"attribute_protocol": {"labels": {"A": {}}}}, "attribute_protocol.labels.A"),
+        (
+            {"attribute_counts": {"identities": [], "attributes": {}}},
+            {"attribute_counts": {"identities": ["a"], "attributes": {"A": {"positives": "1"}}}},
+            "attribute_counts.attributes.A",
+        ),
+    ],
+)
+def test_parts_that_only_some_protocols_write_are_checked_too(
+    result: dict[str, Any], part: dict[str, Any], broken: dict[str, Any], complaint: str, tmp_path: Path
+) -> None:
+    build([result | part], title="T", out=tmp_path / "a.html", read=read_image)
+    with pytest.raises(DataError, match=complaint):
+        check_result(result | broken, "bad.json")
+
+
+def test_the_page_shows_the_open_set_and_says_where_every_score_passes(result: dict[str, Any], tmp_path: Path) -> None:
+    build([result | {"det": DET}], title="T", out=tmp_path / "a.html", read=read_image)
+    page = (tmp_path / "a.html").read_text()
+    assert "Open set: TPIR at FPIR" in page
+    assert re.search(r"<td>0.1</td><td>50.0 .*?40.0 \u2013 60.0</span></td><td>—</td>", page)
+    assert page.count("<svg") == 4
+
+
+def test_the_page_shows_the_audit_and_the_chosen_thresholds(result: dict[str, Any], tmp_path: Path) -> None:
+    from kronface.evaluation.protocols.attributes import measure_attributes
+
+    rng = np.random.default_rng(0)
+    labels = (rng.random((48, 2)) < 0.5).astype(float)
+    people = [f"p{k // 4}" for k in range(48)]
+    chances = rng.random((48, 2))
+    measured = measure_attributes(chances, labels, people, ("Male", "Bald"), validation=(chances, labels), resamples=20)
+    counts = measured.pop("counts")
+    other = result | {"attributes": measured.pop("attributes"), "attribute_counts": counts}
+    other |= {"attribute_protocol": measured, "protocol": "celeba"}
+    build([other], title="T", out=tmp_path / "a.html", read=read_image)
+    page = (tmp_path / "a.html").read_text()
+    audit = page[page.index("Audit of the labels") : page.index("How this was measured")]
+    entry = measured["labels"]["Male"]
+    assert cells(audit, "Male")[2] == f"{100 * entry['prevalence']:.1f}"
+    assert cells(audit, "Male")[3].startswith(f"{100 * entry['agreement']:.1f} ")
+    assert cells(audit, "Male")[6:] == [str(entry["mixed_people"]), str(entry["minority_images"])]
+    chosen = page[page.index("At thresholds chosen") : page.index("Accuracy beside what was published")]
+    assert cells(chosen, "Male")[0] == f"{measured['chosen']['attributes']['Male']['threshold']:.3f}"
+    assert cells(chosen, "Male")[1].startswith(f"{100 * measured['chosen']['attributes']['Male']['accuracy']:.1f} ")
+    assert "cannot be compared with them" in page

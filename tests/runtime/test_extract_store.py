@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -23,6 +22,20 @@ from kronface.network.variants import build
 from kronface.runtime.embedder import NetworkEmbedder, PixelEmbedder
 from kronface.runtime.extract import extract
 from kronface.runtime.extract_store import extract_store
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started, as Linux tells."""
+    tasks = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in tasks.read_text().split()] if tasks.exists() else []
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def spoil(root: Path) -> Path:
@@ -128,8 +141,12 @@ def test_a_killed_command_goes_on(people: Path, tmp_path: Path, capfd: pytest.Ca
     limit = time.monotonic() + 120
     while not (store / "store.json").exists() and process.poll() is None and time.monotonic() < limit:
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
+    workers = children(process.pid)
+    process.kill()  # the command alone: its workers see for themselves that nobody waits for them
     process.wait()
+    while any(map(is_alive, workers)) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert not any(map(is_alive, workers))
     assert main(words) == 0
     assert "18 pictures of 6 people" in capfd.readouterr().out
     found = read_features(store)

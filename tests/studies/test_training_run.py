@@ -8,14 +8,18 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from safetensors.torch import load_file
 
 from kronface.data.records import Records
-from kronface.errors import ConfigError
+from kronface.errors import ConfigError, KronfaceError
 from kronface.files import no_progress
+from kronface.network.checkpoint import read_config
 from kronface.runtime import calibrate
 from kronface.studies.training_run import train
 from kronface.studies.training_source import RenderedSource, hold_out
 from kronface.synth.settings import Rendering
+from tests.data.sources import official
+from tests.data.sources.packs import insightface, write_pack
 
 
 def people(count: int) -> Records:
@@ -115,7 +119,8 @@ def test_only_fresh_training_people_are_rendered_again_and_again(fresh: bool) ->
         ({"aligned": True}, "--aligned"),
         ({"layout": "folder", "identities": None, "images": None}, "--root"),
         ({"layout": "folder", "root": Path("x"), "identities": 4, "images": None}, "--identities"),
-        ({"layout": "lfw", "root": Path("x")}, "celeba, folder, synth"),
+        ({"layout": "vgg", "root": Path("x")}, "fgnet, ijb, synth"),
+        ({"overlap": "removed"}, "--overlap belongs to data sets on disk"),
         ({"identities": 0}, "identities"),
         ({"held_out": 1.0}, "held_out"),
         ({"without": "hats,noses"}, "noses"),
@@ -185,3 +190,101 @@ def test_a_run_killed_before_its_thresholds_were_set_gets_them(
     assert (tmp_path / "last" / "model.safetensors").read_bytes() == weights
     assert (tmp_path / "metrics.csv").read_bytes() == history
     assert "finished" in tiny(celeba_people, tmp_path)
+
+
+def test_training_on_a_pack(tmp_path: Path) -> None:
+    root = write_pack(tmp_path / "pack", insightface((3,) * 8))
+    said = tiny(root, tmp_path / "run", layout="recordio", arm="identity-only", held_out=0.5, workers=1)
+    assert "training set: 12 images of 4 people, Small by the paper's rule" in said
+    assert "threshold for unknown people" in said
+    card = read_config(tmp_path / "run" / "last")["card"]
+    assert card["training"]["scale"] == "Small"
+    assert card["training_data"] == "recordio: 4 identities, 12 images of pack"
+    with pytest.raises(ConfigError, match="--official does not belong to the layout recordio"):
+        tiny(root, tmp_path / "other", layout="recordio", official=True)
+
+
+def test_training_without_some_people(tmp_path: Path) -> None:
+    root = official.write_casia(tmp_path / "casia")
+    lines = [
+        f"0\t{person}/{image:03d}.jpg\t0\t0\t0\t9\t9\t30\t60\t45\t33\t57\t40\t40\t60\t80\t80"
+        for person, count in official.CASIA.items()
+        for image in range(1, count + 1)
+    ]
+    (root / "train.lst").write_text("\n".join(lines))
+    options = {"layout": "casia", "arm": "identity-only", "batch_size": 2}
+    said = tiny(root, tmp_path / "all", **options)
+    assert "training set: 9 images of 5 people" in said
+    assert "note: with 1 people who are also FaceScrub probes" in said
+    said = tiny(root, tmp_path / "removed", **options, overlap="removed")
+    assert "training set: 6 images of 3 people" in said
+    card = read_config(tmp_path / "removed" / "best")["card"]
+    assert card["training_data"].endswith("without people whom FaceScrub's probes or LFW show")
+    with pytest.raises(ConfigError, match="overlap was as-paper, now removed"):
+        tiny(root, tmp_path / "all", **options, overlap="removed")
+
+
+def test_attributes_are_learned_without_identities(tmp_path: Path) -> None:
+    root = official.write_celeba_csv(tmp_path / "mirror")
+    with pytest.raises(ConfigError, match="does not say who anybody is: choose --arm attributes-only"):
+        tiny(root, tmp_path / "run", layout="celeba-csv", batch_size=2)
+    said = tiny(root, tmp_path / "run", layout="celeba-csv", arm="attributes-only", batch_size=2)
+    assert "validation balanced accuracy" in said or "trained" in said
+
+
+def test_starting_from_a_checkpoint(celeba_people: Path, tmp_path: Path) -> None:
+    tiny(celeba_people, tmp_path / "first", arm="identity-only")
+    begins = {"start": tmp_path / "first" / "last", "take": ["trunk"]}
+    said = tiny(celeba_people, tmp_path / "second", **begins)
+    assert "taken over: trunk; new: attribute branch, fusion, identity branch" in said
+    before, start = (load_file(tmp_path / run / "model.safetensors") for run in ("first/last", "second/start"))
+    assert all(tensor.equal(start[name]) for name, tensor in before.items() if name.startswith("trunk."))
+    card = read_config(tmp_path / "second" / "last")["card"]
+    assert card["training"]["start"] == read_config(tmp_path / "first" / "last")["fingerprint"]
+    assert "the checkpoint it started from, on celeba: 6 identities" in card["training_data"]
+    # The checkpoint may move and go, but not become another one.
+    (tmp_path / "first").rename(tmp_path / "moved")
+    assert "finished" in tiny(celeba_people, tmp_path / "second", **begins)
+    begins["start"] = tmp_path / "moved" / "last"
+    assert "finished" in tiny(celeba_people, tmp_path / "second", **begins)
+    with pytest.raises(ConfigError, match="started from other weights"):
+        tiny(celeba_people, tmp_path / "second", start=tmp_path / "second" / "last", take=["trunk"])
+    with pytest.raises(ConfigError, match="take was"):
+        tiny(celeba_people, tmp_path / "second")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"take": ["trunk"]}, "--take names trunk, but no checkpoint to take it from"),
+        ({"start": Path("x")}, "add --take trunk"),
+        ({"start": Path("x"), "take": ["trunk"], "imagenet": Path("y")}, "leave one of them out"),
+        ({"start": Path("x"), "take": ["trunk"]}, "x is not a checkpoint"),
+        ({"freeze": ["fusion", "head"]}, "--freeze names head"),
+        ({"replay": Path("x"), "replay_layout": "vgg"}, "unknown replay_layout"),
+        ({"replay": Path("x")}, "x is not a folder"),
+        ({"arm": "identity-only", "replay": "people"}, "--replay teaches attributes"),
+        ({"replay": "people", "replay_share": 0.0}, "replay_share"),
+    ],
+)
+def test_beginnings_that_do_not_fit(
+    celeba_people: Path, tmp_path: Path, options: dict[str, object], words: str
+) -> None:
+    if options.get("replay") == "people":
+        options = options | {"replay": celeba_people}
+    with pytest.raises(KronfaceError, match=words):
+        tiny(celeba_people, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_set_without_labels_needs_a_taught_branch_or_a_teacher(
+    folder_people: Path, celeba_people: Path, tmp_path: Path
+) -> None:
+    plain = {"layout": "folder", "predicted": ["Male", "Young"], "fused": ["Male"]}
+    with pytest.raises(ConfigError, match="has no labels of the attribute Male"):
+        tiny(folder_people, tmp_path / "run", **plain)
+    said = tiny(folder_people, tmp_path / "taught", **plain, replay=celeba_people, replay_share=0.5)
+    assert "nothing taught" not in said
+    begins = {"start": tmp_path / "taught" / "last", "take": ["trunk", "attribute_branch"]}
+    said = tiny(folder_people, tmp_path / "begun", **plain, **begins)
+    assert "note: no labels of Male, Young: nothing taught the attribute branch these" in said

@@ -14,7 +14,9 @@ from kronface.synth.noise import (
     JUDGES,
     KAPPA,
     RATES,
+    annotate,
     draw_judgements,
+    find_judges,
     flip_probabilities,
     flipped,
     judge,
@@ -24,6 +26,7 @@ from kronface.synth.noise import (
 )
 from kronface.synth.person import Person
 from kronface.synth.scene import Scene, draw_scene
+from kronface.synth.settings import Rendering
 from tests.synth.conftest import SEED
 
 WIDTH = 3.29
@@ -86,6 +89,30 @@ def seen(head: Head, person: Person, scene: Scene) -> NDArray[np.float64]:
     rest = measured_places(head).on(person.neutral)
     points: NDArray[np.float64] = posed_points(head, rest[None], [scene])[0]
     return points
+
+
+def test_a_set_is_annotated_as_its_pictures_are(head: Head, person: Person) -> None:
+    number = person.identity.number
+    labels = annotate(number + 1, SEED, images=6, judges=JUDGES)
+    for image in range(6):
+        scene = draw_scene(head, SEED, number, image)
+        wanted = noisy_labels("appearance", person, image=image, scene=scene, points=seen(head, person, scene))
+        assert {name: int(labels[name][number, image]) for name in PREDICTED} == {
+            name: wanted[name] for name in PREDICTED
+        }
+
+
+def test_plainer_scenes_have_judges_of_their_own() -> None:
+    """Where heads turn less, less misleads: with the usual judges, labels would agree too well."""
+    plain = Rendering(max_yaw_rad=0.1, without=("expression", "flaws"))
+    judges, reached = find_judges(500, seed=4, rendering=plain)
+    own, moved, misled = draw_judgements(500, seed=4, rendering=plain)
+    usual = kappa(judge("Big_Nose", {"Big_Nose": own["Big_Nose"][:, None]}, moved, misled))
+    assert usual > KAPPA["Big_Nose"] + 0.1
+    for name in ("Big_Nose", "High_Cheekbones", "Oval_Face", "Young"):
+        labels = judge(name, {name: own[name][:, None]}, moved, misled, judges=judges)
+        assert kappa(labels) == pytest.approx(reached[name])
+        assert reached[name] == pytest.approx(KAPPA[name], abs=0.05), name
 
 
 def test_noise_is_off_or_repeats_itself(head: Head, person: Person) -> None:

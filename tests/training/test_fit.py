@@ -235,3 +235,94 @@ def test_ctrl_c_ends_as_an_interrupt_and_the_run_goes_on_later(tmp_path: Path) -
         fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=2, batch_size=16, progress=interrupt)
     assert signal.getsignal(signal.SIGINT) is before
     assert len(fit(toy_network(), train=toy_faces(), out=tmp_path, epochs=2, batch_size=16)) == 2
+
+
+@pytest.mark.parametrize("replay", [False, True])
+def test_frozen_parts_stay_bit_for_bit_and_the_others_move(tmp_path: Path, replay: bool) -> None:
+    network = toy_network()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    options: dict[str, object] = {"replay": toy_faces(offset=30)} if replay else {}
+    fit(
+        network,
+        train=toy_faces(),
+        validation=toy_faces(offset=50),  # whose end leaves the network in training mode
+        out=tmp_path,
+        epochs=2,
+        batch_size=16,
+        precision="fp32",
+        freeze=["attribute_branch"],
+        **options,  # type: ignore[arg-type]
+    )
+    same = {name for name, tensor in network.state_dict().items() if torch.equal(tensor, before[name])}
+    assert same == {name for name in before if name.startswith("attribute_branch.")}
+    assert {"attribute_branch.norm.running_mean", "attribute_branch.norm.num_batches_tracked"} <= same
+    # A later training without the switch trains everything again.
+    fit(network, train=toy_faces(), out=tmp_path / "later", epochs=1, batch_size=16, precision="fp32")
+    after = network.state_dict()
+    assert not [name for name in same if torch.equal(after[name], before[name]) and "relu" not in name]
+
+
+def unlabelled() -> FaceDataset:
+    """People without any attribute label, as CASIA-WebFace has them."""
+    known = toy_faces()
+    nothing = pl.lit(None, dtype=pl.Int8)
+    table = known.records.table.with_columns(nothing.alias(name) for name in PREDICTED)
+    records = Records.from_columns(Path(), table, name="toy", attributes=PREDICTED)
+    faces = np.stack([known[index]["image"].numpy() for index in range(len(known))])
+    return FaceDataset(records, size=16, attributes=PREDICTED, identities=records.identities(), faces=faces)
+
+
+def test_replayed_faces_teach_attributes_and_resume_bit_for_bit(tmp_path: Path) -> None:
+    def run(out: Path, stop: int = 0, share: float = 0.25, epochs: int = 3) -> list[dict[str, float]]:
+        def progress(stage: str, done: int, total: int) -> None:
+            if done == stop:
+                raise RuntimeError
+
+        return fit(
+            toy_network(),
+            train=unlabelled(),
+            replay=toy_faces(offset=30),
+            replay_share=share,
+            out=out,
+            epochs=epochs,
+            batch_size=16,
+            seed=3,
+            checkpoint_steps=2,
+            precision="fp32",
+            balance_labels=True,
+            progress=progress,
+        )
+
+    history = run(tmp_path / "straight")
+    assert [row["step"] for row in history] == [4, 8, 12]  # 48 images, twelve of a batch
+    assert history[-1]["attribute_loss"] < history[0]["attribute_loss"]
+    assert history[-1]["identity_loss"] < history[0]["identity_loss"]
+    with pytest.raises(RuntimeError):
+        run(tmp_path / "stopped", stop=7)
+    run(tmp_path / "stopped")
+    straight, stopped = (tmp_path / run / "last" / "model.safetensors" for run in ("straight", "stopped"))
+    assert straight.read_bytes() == stopped.read_bytes()
+    with pytest.raises(ConfigError, match=r"replay_share is 1\.0"):
+        run(tmp_path / "whole", share=1.0)
+    with pytest.raises(ConfigError, match="at least one image must be replayed"):
+        run(tmp_path / "none", share=0.01)
+
+
+def test_without_labels_or_replay_the_attribute_loss_is_nothing(tmp_path: Path) -> None:
+    history = fit(toy_network(), train=unlabelled(), out=tmp_path, epochs=1, batch_size=16, precision="fp32")
+    assert history[0]["attribute_loss"] == 0
+    assert history[0]["identity_loss"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arm", "freeze", "words"),
+    [
+        ("joint", ["head"], "--freeze names head"),
+        ("identity-only", ["attribute_branch"], "which this arm does not have"),
+        ("attributes-only", ["trunk", "attribute_branch"], "nothing is left to train"),
+    ],
+)
+def test_what_cannot_be_frozen(tmp_path: Path, arm: str, freeze: list[str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        fit(toy_network(arm), train=toy_faces(), out=tmp_path / "run", batch_size=16, freeze=freeze)
+    assert not (tmp_path / "run").exists()

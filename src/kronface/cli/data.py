@@ -17,7 +17,7 @@ def check(
     """Says what a data set holds, exactly what is missing, unreadable or of the wrong count, and under whose terms.
 
     Args:
-        layout: celeba, celeba-csv, celeba-hub, casia, recordio, folder, lfw, facescrub, megaface, fgnet or ijb.
+        layout: celeba, celeba-csv, celeba-hub, casia, recordio, packed, folder, lfw, facescrub, megaface, fgnet or ijb.
         root: the data set's folder.
         official: require the official set's counts.
         decode: read every picture, not only their names.
@@ -31,6 +31,48 @@ def check(
         count = "one problem" if len(found.problems) == 1 else f"{len(found.problems)} problems, the first"
         raise DataError(f"{root}: {count}: {found.problems[0]}")
     return found.text()
+
+
+def pack(
+    layout: str,
+    root: Path,
+    *,
+    out: Path,
+    size: int = 112,
+    official: bool = False,
+    aligned: bool = False,
+    overlap: str = "as-paper",
+    max_bad_share: float = 0.01,
+    progress: Progress = no_progress,
+) -> str:
+    """Writes a data set's aligned faces as plain arrays, which train faster than pictures; goes on after any kill.
+
+    kronface train --layout packed reads them, as does every other command that takes a layout. Faces of 112 pixels
+    take 37 KB each.
+
+    Args:
+        layout: of the data set; kronface data layouts lists them.
+        root: the data set's folder.
+        out: folder of the faces.
+        size: side of the faces in pixels; training at another size scales them.
+        official: require the official set's counts.
+        aligned: the pictures are crops at the reference points already.
+        overlap: of CASIA-WebFace with the usual tests: as-paper keeps it, removed leaves those people out.
+        max_bad_share: share of unusable pictures above which it stops.
+        progress: called after every picture.
+    """
+    from kronface.data.packed import pack as pack_faces
+    from kronface.data.sources import read_source
+    from kronface.faces.detect import YuFaceDetector
+
+    records = read_source(layout, root, official=official, aligned=aligned, overlap=overlap)
+    found = pack_faces(
+        records, out, size=size, detector=YuFaceDetector(), max_bad_share=max_bad_share, progress=progress
+    )
+    lines = [f"{found.faces:,} faces of {len(records):,} pictures in {out}; parts written now: {found.written}"]
+    if found.left_out:
+        lines.append(f"left out now: {len(found.left_out)}; the first: {found.left_out[0].reason}")
+    return "\n".join([*lines, *(f"note: {note}" for note in records.notes)])
 
 
 def layouts() -> str:

@@ -8,16 +8,18 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
+import docstring_parser
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import data, demo, extract, identify, report, synth, train
+from kronface.cli import ablate, compare, data, demo, extract, identify, report, synth, train
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
+from kronface.cli.reproduce import stages
 from kronface.errors import ConfigError, KronfaceError
 
 Command = Callable[..., str]
@@ -27,8 +29,9 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
     {
         "demo": demo.demo,
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
-        "data": MappingProxyType({"check": data.check, "layouts": data.layouts}),
+        "data": MappingProxyType({"check": data.check, "pack": data.pack, "layouts": data.layouts}),
         "train": train.train,
+        "ablate": ablate.ablate,
         "extract": extract.extract,
         "evaluate": MappingProxyType(
             {
@@ -42,7 +45,9 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
             }
         ),
         "report": report.report,
+        "compare": compare.compare,
         "identify": identify.identify,
+        "reproduce": MappingProxyType({"stages": stages.stages}),
     }
 )
 """Every command by its words; each is a function of plain arguments."""
@@ -50,6 +55,18 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
 
 WITHOUT_POSITIONS: tuple[Command, ...] = (train.train,)
 """Commands whose required arguments are options too, so that a saved configuration can be repeated with one changed."""
+
+
+RESUMABLE: tuple[Command, ...] = (
+    ablate.ablate,
+    demo.demo,
+    data.pack,
+    extract.extract,
+    synth.write,
+    train.train,
+    stages.stages,
+)
+"""Commands that keep what they have done when they are interrupted, and go on from there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(_explain(error))
     except KeyboardInterrupt:
-        print("kronface: interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        goes_on = "; the same command goes on from here" if _entry(given) in RESUMABLE else ""
+        print(f"kronface: interrupted{goes_on}", file=sys.stderr)  # noqa: T201
         return 130
 
 
@@ -121,8 +139,23 @@ def build_command_parser(function: Command, *, prog: str | None = None, position
     """The parser of one command: `--config FILE`, and an option for each of the function's arguments."""
     parser = _Parser(prog=prog, exit_on_error=False, description=(function.__doc__ or "").split("\n\n")[0])
     parser.add_argument("--config", action="config", help="YAML file of options; those on the line win")
-    parser.add_function_arguments(function, as_positional=positional, fail_untyped=True, skip={"progress"})
+    many = _positional_lists(function) if positional else {}
+    for name, (kind, text) in many.items():
+        parser.add_argument(name, nargs="+", type=kind, help=text)
+    parser.add_function_arguments(function, as_positional=positional, fail_untyped=True, skip={"progress", *many})
     return parser
+
+
+def _positional_lists(function: Command) -> dict[str, tuple[type, str]]:
+    """Required arguments that take several words, which the parser would want as one: their types and help."""
+    documented = {
+        entry.arg_name: entry.description or "" for entry in docstring_parser.parse(function.__doc__ or "").params
+    }
+    return {
+        name: (parameter.annotation.__args__[0], documented.get(name, ""))
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty and str(parameter.annotation).startswith("list[")
+    }
 
 
 def _add(parser: ArgumentParser, commands: Mapping[str, Command | Mapping[str, Command]], dest: str) -> None:
@@ -198,7 +231,7 @@ def normalise(
         if not equals and name[2:] in known_flags and following not in ("true", "false"):
             equals, value = "=", "true"
         if name[2:] in known_lists:
-            taken = not equals and bool(following)
+            taken = not equals and bool(following) and not following.startswith("--")
             value = following if taken else value
             equals = "=" if taken else equals
             value = value if value.startswith("[") or not value else f"[{value}]"
@@ -248,9 +281,50 @@ def _explain(error: OSError) -> str:
 
 
 def _tidy(message: str, given: Sequence[str]) -> str:
-    words = _command_words(given)
+    words, entry = _command_words(given), _entry(given)
     dashed = re.sub(r"--[a-z_]+", lambda match: "--" + match[0][2:].replace("_", "-"), message)
+    wrong = re.match(r'Parser key "(?:\w+\.)*(\w+)":.*(?:Got|Given) value: (.*)', message, re.DOTALL)
+    missing = re.match(r"the following arguments are required: (.*)", message)
+    unnamed = re.match(r'expected "[\w.]+" to be one of \{(.*)\}', message)
+    unknown = re.match(r"argument \w+: invalid choice: (.*) \(choose from (.*)\)", message)
+    if wrong and callable(entry) and wrong[1] in inspect.signature(entry).parameters:
+        wanted = _in_words(inspect.signature(entry).parameters[wrong[1]].annotation)
+        typed = re.sub(r"[\[\]']", "", wrong[2]) if "list" in wanted else wrong[2]
+        dashed = f"{_option(entry, wrong[1])} is {typed}: it must be {wanted}"
+    elif missing and callable(entry):
+        names = (name.split(".")[-1] for name in missing[1].split(", "))
+        dashed = f"missing: {', '.join(_option(entry, name) for name in names)}"
+    elif unnamed:
+        dashed = f"say what to {' '.join(words)}: {', '.join(unnamed[1].split(','))}"
+    elif unknown:
+        dashed = f"{unknown[1]} is no command: choose from {unknown[2]}".replace("'", "")
     return f"{dashed} (kronface {' '.join([*words, ''])}--help shows the options)"
+
+
+def _option(function: Command, name: str) -> str:
+    """An argument as it is typed."""
+    parameter = inspect.signature(function).parameters[name]
+    needed = parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY
+    return name if needed and function not in WITHOUT_POSITIONS else "--" + name.replace("_", "-")
+
+
+def _in_words(annotation: Any) -> str:  # noqa: ANN401 - any type
+    """What an option takes, for somebody who does not know Python."""
+    inner = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return " or ".join(filter(None, [", ".join(map(str, inner[:-1])), str(inner[-1])]))
+    if get_origin(annotation) in (Union, UnionType):
+        return _in_words(next(part for part in inner if part is not type(None)))
+    if get_origin(annotation) is list:
+        return "a list of numbers, such as 1,2" if inner[0] in (int, float) else "a list, such as a,b"
+    return {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}.get(annotation, "a text")
+
+
+def _entry(given: Sequence[str]) -> Any:  # noqa: ANN401 - a command, or a table of commands
+    entry: Any = COMMANDS
+    for word in _command_words(given):
+        entry = entry[word]
+    return entry
 
 
 def _command_words(given: Sequence[str]) -> list[str]:

@@ -8,6 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kronface.files import Progress as Report
 
+MINUTE = 60.0
+
 console = Console(stderr=True)
 """Where progress and remarks go; results go to standard output."""
 
@@ -17,7 +19,7 @@ def drawn_progress() -> Iterator[Report]:
     """Yields a progress callback.
 
     What stands before the first colon of a stage's text names its bar; what follows changes as it goes. Where
-    standard error is no terminal, each stage leaves a line at its start, at each tenth, and at its end.
+    standard error is no terminal, each stage leaves a line at its start, at each tenth, at its end, and every minute.
     """
     if not console.is_terminal:
         yield _plain_report()
@@ -47,14 +49,15 @@ def _plain_report() -> Report:
 
     started: dict[str, tuple[float, int]] = {}
     tenths: dict[str, int] = {}
+    spoken: dict[str, float] = {}
 
     def report(stage: str, done: int, total: int) -> None:
         name = stage.split(":", 1)[0]
         started.setdefault(name, (time.monotonic(), done))
         tenth = 10 * done // max(total, 1)
-        if tenths.get(name) == tenth:
+        if tenths.get(name) == tenth and time.monotonic() < spoken[name] + MINUTE:
             return
-        tenths[name] = tenth
+        tenths[name], spoken[name] = tenth, time.monotonic()
         since, first = started[name]
         elapsed = time.monotonic() - since
         left = elapsed / (done - first) * (total - done) if done > first else float("nan")

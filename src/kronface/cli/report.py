@@ -5,7 +5,14 @@ from pathlib import Path
 from kronface.errors import ConfigError
 
 
-def report(results: Path, *, out: Path = Path("report.html"), title: str = "Face identification report") -> str:
+def report(
+    results: Path,
+    *,
+    out: Path = Path("report.html"),
+    title: str = "Face identification report",
+    tables: Path | None = None,
+    figures: Path | None = None,
+) -> str:
     """Writes one self-contained HTML page from results files: curves, tables, faces, right and wrong matches.
 
     Args:
@@ -13,23 +20,35 @@ def report(results: Path, *, out: Path = Path("report.html"), title: str = "Face
             cmc_*.json files of the MegaFace devkit in it, of any system, stand in the same figure.
         out: the page.
         title: of the page.
+        tables: folder for every table as CSV and LaTeX.
+        figures: folder for every figure as SVG and PDF.
     """
     from kronface.evaluation.devkit import read_cmc
+    from kronface.evaluation.report.files import write_files
     from kronface.evaluation.report.page import build
-    from kronface.evaluation.result import load_result
+    from kronface.evaluation.result import load_any_result
     from kronface.faces.image import read_image
 
+    for folder, option in ((tables, "--tables"), (figures, "--figures")):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise ConfigError(f"{option} {folder} is a file: name a folder")
     files = [results]
     if results.is_dir():  # the devkit's matches stand beside its curves, and hold nothing to draw
         files = sorted(path for path in results.glob("*.json") if not path.name.startswith("matches_"))
     if not files:
         raise ConfigError(f"{results} holds no results files: write some by kronface evaluate with --json")
     foreign = [path for path in files if path.name.startswith("cmc_")]
-    build(
-        [load_result(path) for path in files if path not in foreign],
+    sections = build(
+        [load_any_result(path) for path in files if path not in foreign],
         title=title,
         out=out,
         read=read_image,
         imported=[read_cmc(path) for path in foreign],
     )
-    return f"report: {out}"
+    written = write_files(sections, tables=tables, figures=figures)
+    lines = [f"report: {out}"]
+    for folder, name in ((tables, "tables"), (figures, "figures")):
+        if folder is not None:
+            suffix = ".csv" if name == "tables" else ".svg"
+            lines.append(f"{name}: {sum(path.suffix == suffix for path in written)} in {folder}")
+    return "\n".join(lines)

@@ -35,8 +35,9 @@ def write(
 
     Args:
         out: a new folder.
-        layout: celeba (the official files), folder (one folder per person) or megaface (FaceScrub's probes among
-            MegaFace's distractors, with the devkit's lists).
+        layout: celeba (the official files), folder (one folder per person), megaface (FaceScrub's probes among
+            MegaFace's distractors, with the devkit's lists), casia, recordio (an InsightFace pack of crops), lfw (with
+            pairs.txt), facescrub, fgnet, or ijb (InsightFace's pack of IJB-C).
         identities: number of people.
         images: pictures of each (megaface: of each probe; distractors have one or two).
         seed: of everything.
@@ -54,13 +55,14 @@ def write(
         workers: processes that render.
         progress: called as pictures are finished.
     """
-    from kronface.synth.export import write_celeba, write_folder, write_megaface
+    from kronface.synth.export import SHAPES, write_celeba, write_folder, write_megaface, write_shape
     from kronface.synth.settings import Rendering, ingredients
 
     writers: dict[str, Callable[..., None]] = {
         "celeba": partial(write_celeba, validation=validation, test=test),
         "folder": partial(write_folder, aligned=aligned),
         "megaface": partial(write_megaface, probes=probes),
+        **{name: partial(write_shape, shape) for name, shape in SHAPES.items()},
     }
     if layout not in writers:
         raise ConfigError(f"unknown layout '{layout}': choose one of {', '.join(writers)}")

@@ -1,11 +1,9 @@
 """The Dataset that training and validation read: aligned faces with their labels."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
-import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -39,9 +37,11 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
         faces: (n, size, size, 3) uint8, the aligned faces where they are in memory already.
         bad: pictures that were left out of the records because they cannot be used.
         reader: where the faces come from; the records' files by default.
+        given: (n, F) what enters a network's fusion in place of its own predictions; None leaves them to it.
 
     Each item is a dict: image (size, size, 3) uint8 RGB, identity int64, attributes (T,) float32 with NaN for missing
-    labels, index int64. It is asked for by an image's index, which means epoch 0, or by (epoch, index).
+    labels, index int64, and given (F,) float32 where it is. It is asked for by an image's index, which means epoch 0,
+    or by (epoch, index).
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
         faces: NDArray[np.uint8] | None = None,
         bad: Sequence[BadImage] = (),
         reader: FaceReader | None = None,
+        given: NDArray[np.floating] | None = None,
     ) -> None:
         self.records = records
         self.size = size
@@ -69,6 +70,7 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
         self._read = reader or FileReader(records, size=size, detector=detector)
         self._threads_set = False
         self._labels = torch.from_numpy(records.labels(attributes))
+        self._given = None if given is None else torch.from_numpy(np.asarray(given, np.float32))
         numbers = {name: number for number, name in enumerate(identities)}
         self._identities = torch.tensor([numbers.get(name, -1) for name in records.table["identity"]])
 
@@ -142,12 +144,8 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
             rows = batch["index"].numpy()
             faces[rows], labels[rows] = batch["image"].numpy(), batch["attributes"].numpy()
             progress(stage, int(rows[-1]) + 1, len(self))
-        columns = [
-            pl.Series(name, labels[:, number], strict=True).fill_nan(None).cast(pl.Int8)
-            for number, name in enumerate(names)
-        ]
         return FaceDataset(
-            replace(self.records, table=self.records.table.with_columns(columns)),
+            self.records.with_labels(names, labels),
             size=self.size,
             attributes=self.attributes,
             identities=self.identities,
@@ -155,6 +153,35 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
             seed=self.seed,
             faces=faces,
             bad=self.bad,
+        )
+
+    def relabelled(
+        self,
+        labels: NDArray[np.floating],
+        *,
+        augment: Augment | None = None,
+        seed: int = 0,
+        given: NDArray[np.floating] | None = None,
+    ) -> "FaceDataset":
+        """The same faces, which are not read again, with other labels.
+
+        Args:
+            labels: (n, T) of 1, 0 and NaN, in the order of `attributes`.
+            augment: changes training images.
+            seed: of the augmentation.
+            given: what enters a network's fusion, as in the constructor.
+        """
+        return FaceDataset(
+            self.records.with_labels(self.attributes, labels),
+            size=self.size,
+            attributes=self.attributes,
+            identities=self.identities,
+            augment=augment,
+            seed=seed,
+            faces=self._faces,
+            bad=self.bad,
+            reader=self._read,
+            given=given,
         )
 
     @property
@@ -190,12 +217,13 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
             for place, name in enumerate(self.attributes):
                 if name in reading.labels:
                     labels[place] = reading.labels[name]
-        return {
+        item = {
             "image": torch.from_numpy(np.ascontiguousarray(face)),
             "identity": self._identities[index],
             "attributes": labels,
             "index": torch.tensor(index),
         }
+        return item if self._given is None else item | {"given": self._given[index]}
 
 
 def _fits(records: Records, size: int) -> bool:

@@ -93,6 +93,20 @@ class Records:
         """Number of images."""
         return self.table.height
 
+    def with_labels(self, names: Sequence[str], labels: NDArray[np.floating]) -> "Records":
+        """The same images with other labels of some attributes, which need not have been known before.
+
+        Args:
+            names: of T attributes.
+            labels: (n, T) of 1, 0, and NaN where there is none.
+        """
+        columns = [
+            pl.Series(name, labels[:, number].astype(np.float64)).fill_nan(None).cast(pl.Int8)
+            for number, name in enumerate(names)
+        ]
+        further = [name for name in names if name not in self.attributes]
+        return replace(self, table=self.table.with_columns(columns), attributes=(*self.attributes, *further))
+
     def select(self, *, split: str | None = None, identities: Collection[str] | None = None) -> "Records":
         """The rows of one split, of some identities, or both; the order stays."""
         table = self.table

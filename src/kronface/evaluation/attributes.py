@@ -83,7 +83,7 @@ def score(
     if len(kept) == 0:
         return {}
     truth, chance, limits = truth[:, kept], chance[:, kept], np.broadcast_to(limits, len(names))[kept]
-    hits, totals = _count(chance, truth, limits, person, len(people))
+    hits, totals = count_right(chance, truth, limits, person, len(people))
     counts = resample_counts(len(people), resamples=resamples, seed=seed)
     once_and_drawn = np.vstack([np.ones(len(people)), counts])
     low, high = interval(ratio_of(counts, hits.sum(2), totals.sum(2)))
@@ -126,14 +126,22 @@ def mean_scores(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, float | No
     return {key: float(np.mean(values)) if values else None for key, values in there.items()}
 
 
-def _count(
+def count_right(
     chance: NDArray[np.float64],
     truth: NDArray[np.float64],
     limits: NDArray[np.float64],
     person: NDArray[np.int64],
     people: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Right answers, and labels, per person, attribute and class (positives first), of (N, T) arrays."""
+    """(people, T, 2) right answers, and labels, per person, attribute and class: positives first.
+
+    Args:
+        chance: (N, T) probabilities; NaN (no face was found) is a wrong answer.
+        truth: (N, T) labels of 1 and 0; NaN marks a missing one.
+        limits: (T,) probability from which an answer is a yes.
+        person: (N,) number of each image's person, from 0.
+        people: how many there are.
+    """
     known = ~np.isnan(truth)
     positive = known & (truth > 0.5)
     right = known & ((chance >= limits) == positive) & ~np.isnan(chance)

@@ -22,6 +22,9 @@ FPIRS = (0.001, 0.003, 0.01, 0.03, 0.1)
 BATCH = 64
 """Resamples that are worked on at once."""
 
+LOWEST = float(np.finfo(np.float64).min)
+"""What every score reaches, but for the -inf of a face that was not found."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -29,7 +32,8 @@ class Point:
 
     target_fpir: float
     threshold: float
-    """The lowest at which no more than the target's share of searches for strangers returns anybody."""
+    """The lowest at which no more than the target's share of searches for strangers returns anybody; -inf where every
+    score may pass."""
     fpir: float
     """What it comes to on these strangers."""
     tpir: float
@@ -47,11 +51,11 @@ class Det:
     unsupported: tuple[float, ...]
     """Target rates for which there are too few searches for strangers."""
     fpir: NDArray[np.float64]
-    """(K,) growing, from the lowest supported rate to 1."""
+    """(K,) growing, from the lowest supported rate to the share of strangers with a face."""
     fnir: NDArray[np.float64]
     """(K,) at each of them."""
     threshold: NDArray[np.float64]
-    """(K,)"""
+    """(K,) falling, down to -inf."""
     mated: int
     """Searches."""
     strangers: int
@@ -102,7 +106,8 @@ def det(
     if np.isnan(strange).any():
         raise DataError("a score of a stranger is not a number: a search that found no face has -inf")
     reaching = np.where((ranks <= rank) & ~np.isnan(scores), scores, -np.inf)
-    rising, falling = np.sort(reaching), -np.sort(-strange)
+    rising, rising_strange = np.sort(reaching), np.sort(strange)
+    falling = rising_strange[::-1]
     supported = [value for value in fpirs if is_supported(value, searches or strange.size)]
     limits = [limit_at(falling, value) for value in supported]
     low, high = _intervals(reaching, owners, strange, outsiders, supported, resamples, seed)
@@ -110,7 +115,7 @@ def det(
         Point(
             value,
             limit,
-            float((strange >= limit).mean()),
+            _share(rising_strange, limit),
             _share(rising, limit),
             float(low[column]),
             float(high[column]),
@@ -123,7 +128,7 @@ def det(
     return Det(
         points,
         tuple(value for value in fpirs if value not in supported),
-        np.array([(strange >= limit).mean() for limit in thresholds]),
+        np.array([_share(rising_strange, limit) for limit in thresholds]),
         1 - np.array([_share(rising, limit) for limit in thresholds]),
         thresholds,
         scores.size,
@@ -132,14 +137,19 @@ def det(
 
 
 def limit_at(falling: NDArray[np.floating], rate: float) -> float:
-    """The lowest threshold that at most `rate` of the scores (M,), from the highest down, reach."""
+    """The lowest threshold that at most `rate` of the scores (M,), from the highest down, reach.
+
+    It is -inf where they all may; a score of -inf, of a face that was not found, reaches none.
+    """
     allowed = int(np.floor(rate * falling.size + 1e-9))
-    return -np.inf if allowed >= falling.size else float(np.nextafter(falling[allowed], np.inf))
+    if allowed >= falling.size or np.isneginf(falling[allowed]):
+        return -np.inf
+    return float(np.nextafter(falling[allowed], np.inf))
 
 
 def _share(rising: NDArray[np.float64], limit: float) -> float:
     """Share of the scores that reach the limit; those of -inf reach none."""
-    start = np.searchsorted(rising, max(limit, np.nextafter(-np.inf, 0)), "left")
+    start = np.searchsorted(rising, max(limit, LOWEST), "left")
     return float(rising.size - start) / rising.size
 
 
@@ -173,7 +183,7 @@ def _intervals(
             limit = np.where(
                 first < strange.size, np.nextafter(falling_others[np.minimum(first, strange.size - 1)], np.inf), -np.inf
             )
-            limit = np.maximum(limit, np.nextafter(-np.inf, 0))
+            limit = np.maximum(limit, LOWEST)
             reached = np.searchsorted(-falling, -limit, "right")
             samples[block, column] = hits[np.arange(len(hits)), reached] / hits[:, -1]
     return interval(samples)

@@ -6,8 +6,10 @@ its network (a fingerprint) goes along, and `check_comparable` refuses to mix tw
 
 import json
 import struct
+import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -28,6 +30,19 @@ FINGERPRINT = "kronface.fingerprint"
 """Under which safetensors and parquet files keep the fingerprint of the network."""
 
 SUFFIXES = (".npy", ".safetensors", ".parquet")
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    tokenize.TokenError,
+)
+"""What numpy raises at a damaged header, which it reads as Python's own literals."""
 
 MAT_TYPES: Mapping[int, np.dtype[np.floating]] = {5: np.dtype("<f4"), 6: np.dtype("<f8")}
 """OpenCV's numbers for the element types of a matrix."""
@@ -114,19 +129,12 @@ def read_labels(path: Path) -> NDArray[np.str_]:
         table = _load_parquet(path)
         if IDENTITY not in table.columns:
             raise DataError(f"{path} has no column '{IDENTITY}': it should name the person on each row")
-        values = np.asarray(table[IDENTITY].to_numpy())
+        return _column(table, IDENTITY, path)
     else:
         try:
-            values = np.array(path.read_text(encoding="utf-8").splitlines())
+            values = np.array(path.read_text(encoding="utf-8-sig").splitlines(), np.str_)
         except UnicodeDecodeError as error:
             raise DataError(f"{path} is not text in UTF-8: name labels as .npy, .parquet or .txt") from error
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1 or values.dtype.kind not in "iuUSO":
-        raise DataError(
-            f"{path} holds an array of shape {values.shape} and type {values.dtype}: "
-            "bring a list of numbers or names, one per image"
-        )
     return _names(values, path)
 
 
@@ -136,8 +144,7 @@ def check_comparable(*parts: Features) -> None:
     Raises:
         DataError: they differ in length or fingerprint; names both files.
     """
-    first = parts[0]
-    for other in parts[1:]:
+    for first, other in combinations(parts, 2):
         if first.values.shape[1] != other.values.shape[1]:
             raise DataError(
                 f"{first.source} holds embeddings of length {first.values.shape[1]}, {other.source} of length "
@@ -290,24 +297,28 @@ def read_template_list(path: Path) -> TemplateList:
     Raises:
         DataError: the file is missing, no JSON, or its lists do not fit together.
     """
+    form = f'{path} is no template list: it should be JSON of the form {{"path": […], "id": […]}}'
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        paths = tuple(stored["path"])
-        ids = tuple(str(entry) for entry in stored["id"]) if "id" in stored else None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DataError(
-            f'{path} is no template list: it should be JSON of the form {{"path": […], "id": […]}}'
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(form) from error
+    if not isinstance(stored, dict) or not isinstance(stored.get("path"), list):
+        raise DataError(form)
+    paths, ids = stored["path"], stored.get("id", [])
     if not paths or not all(isinstance(entry, str) and entry for entry in paths):
         raise DataError(f"{path} is no template list: 'path' should list the names of images")
-    if ids is not None and len(ids) != len(paths):
+    if not isinstance(ids, list) or not all(type(entry) in (str, int) for entry in ids):
+        raise DataError(f"{path} is no template list: 'id' should list the people, as names or numbers")
+    if "id" in stored and len(ids) != len(paths):
         raise DataError(f"{path} lists {len(paths)} paths and {len(ids)} ids: there should be one each")
-    if len(set(paths)) != len(paths):
-        twice = next(entry for entry in paths if paths.count(entry) > 1)
-        raise DataError(f"{path} lists {twice} twice")
-    return TemplateList(paths, ids, str(path))
+    seen: set[str] = set()
+    for entry in paths:
+        if entry in seen:
+            raise DataError(f"{path} lists {entry} twice")
+        seen.add(entry)
+    return TemplateList(tuple(paths), tuple(map(str, ids)) if "id" in stored else None, str(path))
 
 
 def read_devkit(
@@ -333,7 +344,6 @@ def read_devkit(
         DataError: a file is missing or damaged, leads out of the root, or has another length than the first.
     """
     values: NDArray[np.floating] | None = None
-    absent: list[int] = []
     for row, name in enumerate(paths):
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise DataError(f"{name} leads out of {root}: a template list names images below it")
@@ -345,8 +355,10 @@ def read_devkit(
                 raise DataError(
                     f"{file} is missing: extract its features, or give --missing miss to count such images as not found"
                 ) from None
-            absent.append(row)
+            progress(stage, row + 1, len(paths))
             continue
+        except ValueError as error:
+            raise DataError(f"{name!r} is no name of a file: a template list names images below {root}") from error
         vector = parse_mat(content, str(file))
         if values is None:
             values = np.full((len(paths), len(vector)), np.nan, vector.dtype)
@@ -390,7 +402,7 @@ def _read_store(folder: Path) -> Features:
 def _load_npy(path: Path) -> NDArray[np.generic]:
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is no plain array of numpy ({error}): write it by numpy.save") from error
     if not isinstance(loaded, np.ndarray):
         raise DataError(f"{path} is no plain array of numpy: write it by numpy.save")
@@ -425,8 +437,8 @@ def _load_parquet(path: Path) -> "pl.DataFrame":
 
     try:
         return pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path} cannot be read as parquet ({str(error).splitlines()[0]})") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise DataError(f"{path} cannot be read as parquet ({f'{error} '.splitlines()[0].strip()})") from error
 
 
 def _read_parquet(path: Path) -> Features:
@@ -444,20 +456,37 @@ def _read_parquet(path: Path) -> Features:
     if not isinstance(column.dtype, pl.Array) or not column.dtype.inner.is_numeric() or column.null_count():
         raise DataError(f"{path}: the column '{EMBEDDING}' should hold a list of numbers in every row")
     values = column.to_numpy()
-    names = {key: _names(table[key].to_numpy(), path) for key in (IDENTITY, PATH) if key in table.columns}
+    names = {key: _column(table, key, path) for key in (IDENTITY, PATH) if key in table.columns}
     others = {key: table[key].to_numpy() for key in table.columns if key not in (EMBEDDING, IDENTITY, PATH)}
     fingerprint = pl.read_parquet_metadata(path).get(FINGERPRINT)
     return Features(values, str(path), names.get(IDENTITY), names.get(PATH), others, fingerprint)
 
 
+def _column(table: "pl.DataFrame", key: str, path: Path) -> NDArray[np.str_]:
+    if table[key].null_count():
+        raise DataError(f"{path}: some images have no label in the column '{key}': give every image one")
+    return _names(table[key].to_numpy(), path)
+
+
 def _names(values: NDArray[np.generic], path: Path) -> NDArray[np.str_]:
-    """Numbers and names as text.
+    """Labels, (N,) or (N, 1), as text: whole numbers, and names as text or as bytes in UTF-8.
 
     Raises:
-        DataError: some are missing.
+        DataError: they are of another shape or kind, or one is empty.
     """
-    if values.ndim != 1 or (values.dtype.kind == "O" and any(value is None for value in values)):
-        raise DataError(f"{path}: some images have no label: give every image one")
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or values.dtype.kind not in "iuUSO":
+        raise DataError(
+            f"{path} holds labels of shape {values.shape} and type {values.dtype}: "
+            "bring a list of whole numbers or names, one per image"
+        )
+    if values.dtype.kind in "SO":
+        try:
+            texts = [entry.decode("utf-8") if isinstance(entry, bytes) else str(entry) for entry in values.tolist()]
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: a label is not text in UTF-8: write the labels as text") from error
+        values = np.array(texts, np.str_)
     names = values.astype(np.str_)
     if (names == "").any():
         raise DataError(f"{path}: label {int(np.flatnonzero(names == '')[0])} is empty: give every image one")

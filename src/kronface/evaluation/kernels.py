@@ -125,7 +125,7 @@ def _count(row: Array, low: float, high: float) -> tuple[int, int]:
 
 
 @compiled()
-def fill_tables(starts: Array, levels: Array, error: float, base: Array, width: Array, tables: Array) -> None:
+def fill_tables(starts: Array, levels: Array, errors: Array, base: Array, width: Array, tables: Array) -> None:
     """For each row with many thresholds, a table from a score's place in their range to the thresholds below it.
 
     The range from the lowest to the highest threshold is cut into as many parts as `tables` has columns, but for two:
@@ -134,7 +134,7 @@ def fill_tables(starts: Array, levels: Array, error: float, base: Array, width: 
     Args:
         starts: (B + 1,) where the thresholds of each row begin.
         levels: (L,) thresholds, ascending within a row.
-        error: what a score of the product may be off by.
+        errors: (B,) what a score of the product near a row's thresholds may be off by.
         base: (B,) float32, the lower end of each row's range; filled in.
         width: (B,) float32, parts per unit of score; filled in.
         tables: (B, parts + 2) of integers; filled in: c where surely c thresholds lie below such a score; one
@@ -145,6 +145,7 @@ def fill_tables(starts: Array, levels: Array, error: float, base: Array, width: 
         first, last = starts[i], starts[i + 1]
         if first == last:
             continue
+        error = errors[i]
         # One part on each side lies outside of the range, so that the first and the last column are always sure.
         width[i] = np.float32((parts - 2) / max(levels[last - 1] - levels[first] + 4 * error, 1e-30))
         base[i] = np.float32(levels[first] - 2 * error - 1 / np.float64(width[i]))
@@ -232,7 +233,10 @@ def count_rows(
     base: Array,
     width: Array,
     tables: Array,
-    error: float,
+    errors: Array,
+    slope: float,
+    turn: int,
+    stride: int,
     tie: float,
     above: Array,
     tied: Array,
@@ -253,7 +257,10 @@ def count_rows(
         base: (B,) of `fill_tables`; empty where there are no tables.
         width: (B,).
         tables: (B, parts + 2).
-        error: what a score of the product may be off by.
+        errors: (B,) what a score of the product near a row's thresholds may be off by.
+        slope: how much more, per unit of score.
+        turn: which rows are looked at whether that holds: every `stride`th, others in each tile.
+        stride: 1 or more.
         tie: scores that differ by no more are the same.
         above: (L,) int64.
         tied: (L,) int64.
@@ -272,10 +279,10 @@ def count_rows(
         row = scores[i]
         exact = few = False
         probe = (i * 40_503) % columns
-        if row[probe] > -np.inf:
-            # One score in each row shows whether the product errs as little as it should on features like these.
+        if (i + turn) % stride == 0 and row[probe] > -np.inf:
+            # A score here and there shows whether the product errs as little as it should on features like these.
             off = _score(x[i], x_scale[i], y, y_scale, y_shift, probe) - row[probe]
-            exact = abs(off) > 0.5 * error
+            exact = abs(off) > 0.5 * (errors[i] + slope * abs(row[probe]))
         while k < last and not exact:
             reach_low, reach_high = _count(row, low[k], high[k])
             if reach_low == 0:

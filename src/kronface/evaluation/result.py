@@ -1,6 +1,5 @@
 """A results file: what `kronface evaluate` writes, and what the report and later comparisons read."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,11 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kronface.errors import DataError
+from kronface.evaluation.attribute_counts import AttributeCounts, to_table
 from kronface.evaluation.attributes import AttributeScore
 from kronface.evaluation.identification import IdentificationResult, Match
 from kronface.evaluation.open_set import OpenSetResult
 from kronface.evaluation.schema import FORMAT, check_result
+from kronface.evaluation.shape import read_json
+from kronface.evaluation.verification_schema import check_verification, is_verification
+
+REMEDY = "write it anew by kronface evaluate"
 
 
 def assemble(
@@ -25,6 +28,7 @@ def assemble(
     checkpoint: dict[str, Any] | None = None,
     identification: IdentificationResult | None = None,
     attributes: dict[str, AttributeScore] | None = None,
+    attribute_counts: AttributeCounts | None = None,
     open_set: OpenSetResult | None = None,
     bad_images: Sequence[dict[str, str]] = (),
     faces_not_found: int = 0,
@@ -43,6 +47,7 @@ def assemble(
         checkpoint: path, fingerprint, arm and variant; None for methods without weights.
         identification: or None where there are no embeddings.
         attributes: or None where none are predicted or labelled.
+        attribute_counts: right answers by person, for comparisons; None leaves them out.
         open_set: or None where no threshold was set.
         bad_images: path and reason of each unreadable picture.
         faces_not_found: pictures without a face.
@@ -65,6 +70,8 @@ def assemble(
         "samples": list(samples),
         "open_set": None if open_set is None else asdict(open_set),
     }
+    if attribute_counts is not None and attribute_counts.names:
+        result["attribute_counts"] = to_table(attribute_counts)
     if identification is None:
         return result
     found = identification
@@ -134,18 +141,36 @@ def load_result(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it is missing, damaged, or not one.
     """
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not JSON ({error}): write it anew by kronface evaluate") from error
+    stored = read_json(path, REMEDY)
     check_result(stored, str(path))
     return dict(stored)
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
+def load_any_result(path: Path) -> dict[str, Any]:
+    """Reads a results file of identification and attributes, or one of verification: its `format` says which.
+
+    Raises:
+        DataError: it is missing, damaged, or neither.
+    """
+    stored = read_json(path, REMEDY)
+    check_any_result(stored, str(path))
+    return dict(stored)
+
+
+def check_any_result(stored: Any, where: str) -> None:  # noqa: ANN401 - whatever a file holds
+    """As `check_result`, of either format.
+
+    Args:
+        stored: the content.
+        where: how a message calls it.
+
+    Raises:
+        DataError: it is of neither format, truncated, or contradicts itself.
+    """
+    if is_verification(stored):
+        check_verification(stored, where)
+    else:
+        check_result(stored, where)
 
 
 def rounded(values: NDArray[np.floating]) -> list[float]:

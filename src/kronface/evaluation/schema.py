@@ -2,20 +2,18 @@
 
 `SHAPE` lists what every file holds; the file of a network that identifies also holds what `IDENTIFICATION` lists, and
 `cmc_ranks` where its curve does not give every rank from 1. Any may hold `differentials`, a list of what `DIFFERENTIAL`
-lists. Rates and probabilities lie in [0, 1]; low and high are ends of 95 % intervals over people; paths are relative to
-`data.root`. Files may hold more than is listed, such as `settings.seconds`.
+lists, and what `PARTS` lists by key. Rates and probabilities lie in [0, 1]; low and high are ends of 95 % intervals
+over people; paths are relative to `data.root`. Files may hold more than is listed, such as `settings.seconds`.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from kronface.errors import DataError
+from kronface.evaluation import attribute_counts
+from kronface.evaluation.shape import MAYBE, NUMBER, find_fault, find_unequal, present
 
 FORMAT = "kronface-evaluation/1"
-
-NUMBER = (int, float)
-MAYBE = (int, float, type(None))
 
 SHAPE: dict[str, Any] = {
     "format": str,
@@ -124,6 +122,68 @@ IDENTIFICATION: dict[str, Any] = {
     "examples": {"right": [EXAMPLE], "wrong": [EXAMPLE]},
 }
 
+DET: dict[str, Any] = {
+    "points": [
+        {
+            "target_fpir": NUMBER,
+            "threshold": MAYBE,  # null where every score passes
+            "fpir": NUMBER,
+            "tpir": NUMBER,
+            "tpir_low": NUMBER,
+            "tpir_high": NUMBER,
+        }
+    ],
+    "unsupported": [NUMBER],
+    "fpir": [NUMBER],
+    "fnir": [NUMBER],
+    "threshold": [NUMBER],
+    "mated_searches": int,
+    "stranger_searches": int,
+}
+
+TAR: list[dict[str, Any]] = [{"far": NUMBER, "tar": NUMBER, "low": MAYBE, "high": MAYBE, "threshold": NUMBER}]
+
+VARIANT: dict[str, Any] = {
+    key: IDENTIFICATION[key]
+    for key in ("rank1", "rank1_low", "rank1_high", "cmc", "cmc_low", "cmc_high", "probes", "people", "distractors")
+} | {"per_identity": IDENTIFICATION["per_identity"], "cmc_ranks": [int], "tar": TAR}
+"""What a result says besides of the same embeddings, such as without noisy images."""
+
+CHOSEN: dict[str, Any] = {
+    "criterion": str,
+    "images": int,
+    "attributes": {...: SHAPE["attributes"][...] | {"threshold": NUMBER}},
+}
+"""Attributes at thresholds that were chosen on `images` validation images."""
+
+AUDIT: dict[str, Any] = {
+    "prevalence": NUMBER,
+    "agreement": MAYBE,  # null where nobody has two labelled images
+    "agreement_low": MAYBE,
+    "agreement_high": MAYBE,
+    "chance": NUMBER,
+    "kappa": MAYBE,
+    "kappa_low": MAYBE,
+    "kappa_high": MAYBE,
+    "pairs": int,
+    "people": int,
+    "mixed_people": int,
+    "images": int,
+    "minority_images": int,
+}
+"""Of one attribute's labels (`kronface.evaluation.label_audit.LabelAudit`)."""
+
+PARTS: dict[str, Any] = {
+    "det": DET,
+    "tar": TAR,
+    "variants": {...: VARIANT},
+    "official": {"is_official": bool, "probes": str, "title": str},
+    "lists": [{"size": int, "set": int, "distractors": int, "rank1": NUMBER}],
+    "attribute_protocol": {"labels": {...: AUDIT}},
+    "attribute_counts": attribute_counts.SHAPE,
+}
+"""What any file may hold besides, or null in its place."""
+
 
 def check_result(stored: Any, where: str) -> None:  # noqa: ANN401 - whatever a file holds
     """Checks that this is the content of a whole results file, before anything is made of it.
@@ -137,52 +197,64 @@ def check_result(stored: Any, where: str) -> None:  # noqa: ANN401 - whatever a 
     """
     if not isinstance(stored, Mapping) or stored.get("format") != FORMAT:
         raise DataError(f"{where} is not a results file of the format {FORMAT}: write it by kronface evaluate --json")
-    shape = SHAPE | (IDENTIFICATION if "rank1" in stored else {})
-    fault = _fault(stored, shape, "")
-    for key, part in (("data", SHAPE["data"]), ("checkpoint", CHECKPOINT), ("open_set", OPEN_SET)):
-        if not fault and stored[key] is not None:
-            fault = _fault(stored[key], part | _present(stored[key], OPTIONAL[key]), key)
-    if not fault and "differentials" in stored:
-        fault = _fault(stored["differentials"], [DIFFERENTIAL], "differentials") or _contradicts(stored)
-    if not fault:
-        for name, table in stored["attributes"].items():
-            fault = fault or _fault(table, _present(table, OPTIONAL["attributes"]), f"attributes.{name}")
-    if not fault and "rank1" in stored:
-        curve: tuple[str, ...] = ("cmc", "cmc_low", "cmc_high")
-        if "cmc_ranks" in stored:
-            fault = _fault(stored["cmc_ranks"], [int], "cmc_ranks")
-            curve = (*curve, "cmc_ranks")
-        fault = fault or _unequal(stored, curve, "")
-        fault = fault or _unequal(stored["distractors"], ("counts", "rank1", "low", "high"), "distractors")
-        fault = fault or _unequal(stored["per_identity"], ("identities", "hits", "probes"), "per_identity")
+    fault = _find_fault(stored)
     if fault:
         raise DataError(f"{where} {fault}: write it anew by kronface evaluate")
 
 
-def _fault(value: Any, shape: Any, where: str) -> str:  # noqa: ANN401 - whatever a file holds
-    """What of `value` is not as `shape` says, in words; empty where all is well."""
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return f"has no list at '{where}'"
-        faults = (_fault(entry, shape[0], f"{where}[{index}]") for index, entry in enumerate(value))
-        return next((fault for fault in faults if fault), "")
-    if isinstance(shape, dict):
-        if not isinstance(value, Mapping):
-            return f"has no table at '{where}'"
-        inner = dict.fromkeys(value, shape[...]) if ... in shape else shape
-        for key, part in inner.items():
-            path = f"{where}.{key}" if where else str(key)
-            fault = _fault(value[key], part, path) if key in value else f"has no '{path}'"
-            if fault:
-                return fault
-        return ""
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"has no finite number at '{where}'"
-    return (
-        ""
-        if isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
-        else f"has a wrong value at '{where}'"
-    )
+def _find_fault(stored: Mapping[str, Any]) -> str:
+    fault = find_fault(stored, SHAPE | (IDENTIFICATION if "rank1" in stored else {}), "")
+    for key, part in (("data", SHAPE["data"]), ("checkpoint", CHECKPOINT), ("open_set", OPEN_SET)):
+        if not fault and stored[key] is not None:
+            fault = find_fault(stored[key], part | present(stored[key], OPTIONAL[key]), key)
+    if not fault and "differentials" in stored:
+        fault = find_fault(stored["differentials"], [DIFFERENTIAL], "differentials") or _contradicts(stored)
+    if not fault:
+        for name, table in stored["attributes"].items():
+            fault = fault or find_fault(table, present(table, OPTIONAL["attributes"]), f"attributes.{name}")
+    for key, part in PARTS.items():
+        if not fault and stored.get(key) is not None:
+            fault = find_fault(stored[key], part, key)
+    return fault or _find_unlike(stored)
+
+
+def _find_unlike(stored: Mapping[str, Any]) -> str:
+    """What does not fit together, of content that has the right shape."""
+    if "rank1" in stored:
+        fault = _find_uneven(stored, "")
+        if fault:
+            return fault
+    for name, variant in (stored.get("variants") or {}).items():
+        fault = _find_uneven(variant, f"variants.{name}.")
+        if fault:
+            return fault
+    if stored.get("det"):
+        fault = find_unequal(stored["det"], ("fpir", "fnir", "threshold"), "det") if stored["det"]["fpir"] else ""
+        if fault:
+            return fault
+    chosen = (stored.get("attribute_protocol") or {}).get("chosen")
+    if chosen is not None:
+        fault = find_fault(chosen, CHOSEN, "attribute_protocol.chosen")
+        if fault:
+            return fault
+    if stored.get("attribute_counts"):
+        try:
+            attribute_counts.from_table(stored["attribute_counts"])
+        except DataError as error:
+            return str(error)
+    return ""
+
+
+def _find_uneven(table: Mapping[str, Any], where: str) -> str:
+    """Lists of unequal length in what is said of identification."""
+    curve: tuple[str, ...] = ("cmc", "cmc_low", "cmc_high")
+    fault = ""
+    if "cmc_ranks" in table:
+        fault = find_fault(table["cmc_ranks"], [int], f"{where}cmc_ranks")
+        curve = (*curve, "cmc_ranks")
+    fault = fault or find_unequal(table, curve, where.rstrip("."))
+    fault = fault or find_unequal(table["distractors"], ("counts", "rank1", "low", "high"), f"{where}distractors")
+    return fault or find_unequal(table["per_identity"], ("identities", "hits", "probes"), f"{where}per_identity")
 
 
 def _contradicts(stored: Mapping[str, Any]) -> str:
@@ -196,13 +268,3 @@ def _contradicts(stored: Mapping[str, Any]) -> str:
         if not {entry["worst"], entry["best"]} <= {"", *(g["group"] for g in entry["groups"] if g["supported"])}:
             return f"has a worst or best group without a rate {where}"
     return ""
-
-
-def _present(table: Mapping[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
-    return {key: kind for key, kind in shape.items() if key in table}
-
-
-def _unequal(table: Mapping[str, Any], keys: Sequence[str], where: str) -> str:
-    if len({len(table[key]) for key in keys}) == 1 and table[keys[0]]:
-        return ""
-    return f"has lists of unequal length{' in ' + repr(where) if where else ''} ({', '.join(keys)}), or empty ones"

@@ -37,7 +37,7 @@ TIE = 1e-12
 
 TILE = 2048
 """Gallery rows that are worked on at once, at most."""
-TILE_BYTES = 1 << 22
+TILE_BYTES = 1 << 23
 """Of a tile in float32, about: longer embeddings make tiles of fewer rows."""
 PROBES = 1024
 """Probes that a tile is multiplied with at once, at most: the scores of both stay in the processor's cache."""
@@ -45,6 +45,10 @@ PARTS = 2046
 """Parts that the range of a probe's thresholds is cut into, for the table that scores are looked up in."""
 COPY_BYTES = 1 << 28
 """Scaled float32 copies of probes that are held at once."""
+SAMPLE = (64, 512)
+"""Probes and gallery rows whose scores are computed both ways, to learn how much the product errs."""
+MARGIN = 6
+"""Times the largest error of that sample: beyond what a few billion scores more can show."""
 UNIT = 2.0**-24
 """Relative rounding error of float32."""
 LISTS = 64
@@ -196,11 +200,14 @@ def score_pairs(
 
 def warm_up(*tables: NDArray[np.generic]) -> None:
     """Has the loops compiled for tables like these (their first rows are used), so that timings are of work alone."""
-    rows = [Rows.of(np.atleast_2d(table[:2])) for table in tables]
+    try:
+        rows = [Rows.of(table[:2]) for table in tables if len(table)]
+    except DataError:
+        return  # whoever measures all rows can say of which file
     for probes in rows:
         for gallery in rows:
             # One pair, so often that its thresholds are looked up in a table.
-            each = np.zeros(kernels.MANY + 1 if len(probes) and len(gallery) else 0, np.int64)
+            each = np.zeros(kernels.MANY + 1, np.int64)
             scores = score_pairs(probes, gallery, each, each, threads=1)
             search(
                 probes,
@@ -304,7 +311,7 @@ def search(
             high=high,
         )
         if metric == "cosine":
-            job = replace(job, bounds=_Bounds.of(job, _error(job, 1.0, 0.0), tables=True))
+            job = replace(job, bounds=_Bounds.of(job, _error(job, 1.0, 0.0), _row_errors(job, rows), tables=True))
         with threadpool_limits(1, user_api="blas"):
             workers = [_Worker(job, height) for _ in range(_threads(threads))]
             for finished in _share(job, tiles, workers):
@@ -385,6 +392,9 @@ class _Bounds:
     """Where scores of the float32 product are sure to lie above or below the thresholds."""
 
     error: float
+    """What any score may be off by."""
+    errors: NDArray[np.float64]
+    """(B,) what a score near a probe's thresholds may be off by."""
     low: NDArray[np.float32]
     high: NDArray[np.float32]
     base: NDArray[np.float32]
@@ -392,19 +402,25 @@ class _Bounds:
     tables: NDArray[np.integer]
 
     @classmethod
-    def of(cls, job: "_Job", error: float, *, tables: bool = False) -> "_Bounds":
-        most = int(np.diff(job.starts).max(initial=0))
+    def of(
+        cls, job: "_Job", error: float, errors: NDArray[np.float64] | None = None, *, tables: bool = False
+    ) -> "_Bounds":
+        counts = np.diff(job.starts)
+        most = int(counts.max(initial=0))
+        errors = np.full(len(job.probes), error) if errors is None else errors
+        around = np.repeat(errors, counts)
         rows = len(job.probes) if tables and most > kernels.MANY else 0
         made = cls(
             error,
-            np.nextafter((job.levels - error).astype(np.float32), np.float32(-np.inf)),
-            np.nextafter((job.levels + error).astype(np.float32), np.float32(np.inf)),
+            errors,
+            np.nextafter((job.levels - around).astype(np.float32), np.float32(-np.inf)),
+            np.nextafter((job.levels + around).astype(np.float32), np.float32(np.inf)),
             np.zeros(rows, np.float32),
             np.zeros(rows, np.float32),
             np.zeros((rows, PARTS + 2), np.uint8 if most < 255 else np.int32),
         )
         if rows:
-            kernels.fill_tables(job.starts, job.levels, error, made.base, made.width, made.tables)
+            kernels.fill_tables(job.starts, job.levels, errors, made.base, made.width, made.tables)
         return made
 
 
@@ -420,8 +436,43 @@ def _error(job: _Job, longest: float, shift: float) -> float:
         longest: greatest length of a scaled gallery row.
         shift: greatest number that is subtracted.
     """
+    return UNIT * float((_walk(job) + 8) * job.longest * longest + 4 * shift)
+
+
+def _walk(job: _Job) -> float:
     size = job.probes.shape[1]
-    return UNIT * float((min(size, 2 * size**0.5) + 8) * job.longest * longest + 4 * shift)
+    return float(min(size, 2 * size**0.5))
+
+
+def _row_errors(job: _Job, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(B,) what a cosine of the float32 product near a probe's thresholds may be off by: mostly far less than `_error`.
+
+    Sums err in proportion to how large they become on the way. For most pairs that is little more than what they come
+    to in the end, so that errors near small thresholds are small. How much they err besides is measured, on a sample of
+    pairs of these very features; `kernels.count_rows` goes on looking at scores, and where one errs by more than half
+    of what is assumed, that row of the tile is computed in float64.
+
+    Args:
+        job: with the probes.
+        rows: of the gallery set that are searched.
+    """
+    general = _error(job, 1.0, 0.0)
+    found = np.flatnonzero(job.found)
+    if len(found) == 0 or len(rows) == 0:
+        return np.full(len(job.probes), general)
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(found, min(SAMPLE[0], len(found)), replace=False)
+    others = np.sort(rng.choice(rows, min(SAMPLE[1], len(rows)), replace=False))
+    x, y = job.probes[chosen], _block(job.gallery.values, others)
+    scaled = np.empty(x.shape, np.float32), np.empty(y.shape, np.float32)
+    kernels.scale_rows(x, job.x_scale[chosen], scaled[0])
+    kernels.scale_rows(y, job.y_scale[others], scaled[1])
+    exact = (x.astype(np.float64) * job.x_scale[chosen, None]) @ (y.astype(np.float64) * job.y_scale[others, None]).T
+    noise = float(np.abs(scaled[0] @ scaled[1].T - exact).max())
+    largest = np.zeros(len(job.probes))
+    filled = np.flatnonzero(np.diff(job.starts))
+    largest[filled] = np.maximum.reduceat(np.abs(job.levels), job.starts[filled])
+    return np.minimum(general, UNIT * (_walk(job) * largest + 8) + MARGIN * noise)
 
 
 class _Worker:
@@ -482,7 +533,10 @@ class _Worker:
                     bounds.base[part],
                     bounds.width[part],
                     bounds.tables[part],
-                    bounds.error,
+                    bounds.errors[part],
+                    UNIT * _walk(job),
+                    int(rows[0]) // len(rows),
+                    max(TILE // len(rows), 1),
                     TIE,
                     above,
                     tied,
@@ -625,7 +679,7 @@ def _own(
     probe_people: ArrayLike | None, gallery_people: ArrayLike | None, probes: int, rows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """People numbered from 0 by the probes' order of names; -1 where a gallery row shows none of them."""
-    if probe_people is None or gallery_people is None:
+    if probe_people is None or gallery_people is None or probes == 0:
         return np.full(probes, -1), np.full(rows, -1)
     names, ours = np.unique(np.asarray(probe_people), return_inverse=True)
     others = np.asarray(gallery_people)

@@ -253,6 +253,18 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """The figures of each of R resamples, NaN where one has none; equal seeds draw the same people or pairs."""
+
+    tar: dict[float, NDArray[np.float64]]
+    """(R,) by FAR."""
+    eer: NDArray[np.float64]
+    """(R,)"""
+    accuracy: NDArray[np.float64]
+    """(R,) mean over folds."""
+
+
+@dataclass(frozen=True)
 class VerificationResult:
     """What `verify` measures."""
 
@@ -277,6 +289,7 @@ class VerificationResult:
     impostors_rejected: int
     resampled: Unit
     """What the intervals are over."""
+    samples: Samples
 
 
 def verify(
@@ -358,6 +371,7 @@ def verify(
         genuine_rejected=int((np.isneginf(values) & genuine).sum()),
         impostors_rejected=int((np.isneginf(values) & ~genuine).sum()),
         resampled="pairs" if people is None else people.unit,
+        samples=Samples(dict(zip(rates, tar_samples.T, strict=True)), error_samples, fold_samples),
     )
 
 

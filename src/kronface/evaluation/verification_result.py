@@ -9,13 +9,18 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from kronface.evaluation.packed import pack
+from kronface.evaluation.pair_bootstrap import People
 from kronface.evaluation.verification import Figure, Roc, VerificationResult
-
-FORMAT = "kronface-verification/1"
+from kronface.evaluation.verification_schema import FORMAT
 
 POINTS = 400
 """Of the curve that a file keeps."""
+
+MOST_PAIRS = 20_000
+"""Up to so many, a file keeps the score of every pair, so that it can be compared with another's in pairs."""
 
 
 def assemble(
@@ -30,6 +35,7 @@ def assemble(
     checkpoint: dict[str, Any] | None,
     fingerprint: str | None,
     processor: str,
+    pairs: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The results as JSON values.
 
@@ -44,6 +50,7 @@ def assemble(
         checkpoint: of the weights; None where embeddings came from a file.
         fingerprint: of the network; None where nobody says.
         processor: its name.
+        pairs: what `keep_pairs` gives; None leaves them out.
     """
     figures: dict[str, Any] = {
         "tar": {
@@ -81,7 +88,33 @@ def assemble(
         "processor": processor,
         "figures": figures,
         "roc": sampled_curve(found.curve),
+        "pairs": None if pairs is None else dict(pairs),
     }
+
+
+def keep_pairs(
+    scores: ArrayLike, same: ArrayLike, *, folds: ArrayLike | None = None, people: People | None = None
+) -> dict[str, str] | None:
+    """All pairs as a results file keeps them, from which `verify` gives the same figures again.
+
+    Args:
+        scores: (N,) NaN or -inf where a face was not found.
+        same: (N,) whether a pair is of one person.
+        folds: (N,) number of each pair's fold; None where they are ten equal stretches, or none at all.
+        people: of each pair; kept where they are people, not templates.
+
+    Returns:
+        None of more than `MOST_PAIRS`.
+    """
+    values = np.asarray(scores, np.float64)
+    if len(values) > MOST_PAIRS:
+        return None
+    kept = {"score": pack(np.where(np.isinf(values), np.nan, values)), "same": pack(np.asarray(same, np.int64))}
+    if folds is not None:
+        kept["fold"] = pack(np.unique(np.asarray(folds), return_inverse=True)[1])
+    if people is not None and people.unit == "identities":
+        kept |= {"first": pack(people.first), "second": pack(people.second)}
+    return kept
 
 
 def sampled_curve(curve: Roc, points: int = POINTS) -> dict[str, list[float | None]]:

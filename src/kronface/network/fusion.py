@@ -41,6 +41,14 @@ class KroneckerFusion(Fusion):
         return kronecker(face, attributes)
 
 
+class KroneckerDetachedFusion(KroneckerFusion):
+    """u ⊗ v through which the identity loss does not reach the attribute branch: eq. (3) without W₂,₁."""
+
+    def forward(self, face: Tensor, attributes: Tensor) -> Tensor:
+        """u (N, n), v (N, m) -> (N, n·m)."""
+        return kronecker(face, attributes.detach())
+
+
 class KroneckerTanhFusion(Fusion):
     """u ⊗ [1, tanh v]: u itself stays recoverable where logits are near zero, and large logits cannot drown it."""
 
@@ -81,6 +89,7 @@ class NoFusion(Fusion):
 FUSIONS: Mapping[str, Callable[[], Fusion]] = MappingProxyType(
     {
         "kronecker": KroneckerFusion,
+        "kronecker-detached": KroneckerDetachedFusion,
         "kronecker-tanh": KroneckerTanhFusion,
         "concatenation": ConcatenationFusion,
         "none": NoFusion,

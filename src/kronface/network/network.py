@@ -117,27 +117,34 @@ class Network(nn.Module):
         out: Tensor = self.attribute_branch(face)
         return out
 
-    def forward_fusion(self, face: Tensor, attribute_logits: Tensor | None) -> Tensor:
-        """u, v -> the fused vector; u itself where the network has no fusion."""
+    def forward_fusion(self, face: Tensor, attribute_logits: Tensor | None, given: Tensor | None = None) -> Tensor:
+        """u, v -> the fused vector; u itself where the network has no fusion.
+
+        Args:
+            face: u (N, 8·width).
+            attribute_logits: v (N, T · logits per attribute).
+            given: (N, F · logits per attribute) what enters in place of the fused attributes' logits.
+        """
         if self.fusion is None or attribute_logits is None:
             return face
-        out: Tensor = self.fusion(face, attribute_logits[:, self.fused_columns])
+        out: Tensor = self.fusion(face, attribute_logits[:, self.fused_columns] if given is None else given)
         return out
 
-    def forward(self, images: Tensor) -> Output:
-        """Preprocessed images (N, 3, H, W) -> every output of the network."""
+    def forward(self, images: Tensor, given: Tensor | None = None) -> Output:
+        """Preprocessed images (N, 3, H, W) -> every output of the network; `given` as in `forward_fusion`."""
         face = self.forward_trunk(images)
         attribute_logits = self.forward_attributes(face)
         if self.identity_branch is None:
             return Output(face, attribute_logits, None, None)
-        hidden = self.identity_branch.forward_hidden(self.forward_fusion(face, attribute_logits))
+        hidden = self.identity_branch.forward_hidden(self.forward_fusion(face, attribute_logits, given))
         return Output(face, attribute_logits, hidden, self.identity_branch.forward_logits(hidden))
 
     @torch.inference_mode()
-    def predict(self, images: Tensor) -> Prediction:
+    def predict(self, images: Tensor, given: Tensor | None = None) -> Prediction:
         """Aligned RGB pixels (N, size, size, 3) uint8 -> embeddings and attribute probabilities.
 
         Uses the network as it stands: call `eval()` first, or batch normalisation sees this batch's statistics.
+        `given` is as in `forward_fusion`.
         """
         face = self.forward_trunk(self.preprocess(images))
         logits = self.forward_attributes(face)
@@ -146,7 +153,7 @@ class Network(nn.Module):
             probabilities = self.attribute_branch.probabilities(logits.float())
         if self.identity_branch is None:
             return Prediction(None, probabilities)
-        hidden = self.identity_branch.forward_hidden(self.forward_fusion(face, logits))
+        hidden = self.identity_branch.forward_hidden(self.forward_fusion(face, logits, given))
         return Prediction(self.identity_branch.embed(hidden.float()), probabilities)
 
     @property

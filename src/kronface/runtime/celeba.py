@@ -215,7 +215,8 @@ def evaluate_celeba(
             resamples=resamples,
             seed=seed,
         )
-        result |= {"attributes": measured.pop("attributes"), "attribute_protocol": measured}
+        counts = measured.pop("counts")
+        result |= {"attributes": measured.pop("attributes"), "attribute_protocol": measured, "attribute_counts": counts}
         lines += describe_attributes({"attributes": result["attributes"], **measured})
     return result, lines
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from kronface.data.scale import describe_scale
 from kronface.network.checkpoint import read_config
 
 
@@ -22,3 +23,10 @@ def describe_checkpoint(folder: Path) -> dict[str, Any]:
         "fusion": str(architecture.get("fusion", "")),
         "training": dict(config["card"].get("training") or {}) | {"data": config["card"].get("training_data")},
     }
+
+
+def describe_training_set(checkpoint: dict[str, Any]) -> list[str]:
+    """A line on the training set of a described checkpoint and its scale; none where the checkpoint does not say it."""
+    training = checkpoint["training"]
+    images, people = training.get("images"), training.get("people")
+    return [describe_scale(images, people)] if isinstance(images, int) and isinstance(people, int) else []

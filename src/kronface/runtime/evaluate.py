@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kronface.data.records import Records
 from kronface.errors import DataError
+from kronface.evaluation.attribute_counts import count_by_person
 from kronface.evaluation.attributes import AttributeScore, score
 from kronface.evaluation.groups import Grouping, GroupTable, groupings
 from kronface.evaluation.identification import check_options, closed_set
@@ -96,9 +97,11 @@ def evaluate(
         if calibration is not None and len(np.unique(people)) >= 4:
             open_set = measure(found.embeddings, people, calibration, images=gallery_images, seed=seed)
     attributes: dict[str, AttributeScore] = {}
+    counts = None
     if found.probabilities is not None:
         labels = found.records.labels(embedder.predicted)
         attributes = score(found.probabilities, labels, people, embedder.predicted, resamples=resamples, seed=seed)
+        counts = count_by_person(found.probabilities, labels, people, embedder.predicted)
     result = assemble(
         name=name,
         protocol="folder",
@@ -120,6 +123,7 @@ def evaluate(
         checkpoint=checkpoint,
         identification=identification,
         attributes=attributes,
+        attribute_counts=counts,
         open_set=open_set,
         bad_images=[asdict(image) for image in found.bad],
         faces_not_found=len(found.not_found),

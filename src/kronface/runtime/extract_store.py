@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils import data
 
@@ -208,12 +209,21 @@ def _read(reader: FaceReader, rows: Sequence[int], batch_size: int, workers: int
         Faces(reader, rows),
         batch_size=min(batch_size, 16),
         num_workers=workers,
-        collate_fn=list,
+        collate_fn=_collate,
         prefetch_factor=8 if workers else None,
         multiprocessing_context=reader.start_method if workers else None,
     )
-    for batch in loader:
-        yield from batch
+    for items, faces in loader:
+        whole = iter(faces.numpy())
+        for row, has_face, problem, readable in items:
+            yield row, next(whole) if has_face else None, problem, readable
+
+
+def _collate(items: Sequence[Item]) -> tuple[list[tuple[int, bool, str, bool]], torch.Tensor]:
+    """Faces as one tensor, which travels in shared memory: a pipe that nobody reads any more would hold a worker."""
+    faces = [face for _, face, _, _ in items if face is not None]
+    table = torch.from_numpy(np.stack(faces)) if faces else torch.empty(0, dtype=torch.uint8)
+    return [(row, face is not None, problem, readable) for row, face, problem, readable in items], table
 
 
 def _unreadable(store: EmbeddingStore, number: int) -> list[tuple[str, str]]:

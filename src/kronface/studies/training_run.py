@@ -2,15 +2,21 @@
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kronface.data.attributes import FUSED, PREDICTED
 from kronface.errors import CheckpointError, ConfigError
 from kronface.files import Progress, no_progress, write_text
 
+if TYPE_CHECKING:
+    from kronface.studies.training_source import FileSource
+
 CONFIG = "config.yaml"
 SUMMARY = "summary.txt"
 """Written last of all: a run that has it is finished, thresholds included."""
+
+START = "start"
+"""The network before its first step, where parts of it were taken over."""
 
 IDENTITIES, IMAGES = 400, 8
 """Rendered people, and pictures of each, where nothing else is asked for."""
@@ -42,6 +48,12 @@ def train(
     logits_per_attribute: int = 1,
     embedding_size: int | None = None,
     imagenet: Path | None = None,
+    start: Path | None = None,
+    take: list[str] = [],  # noqa: B006
+    freeze: list[str] = [],  # noqa: B006
+    replay: Path | None = None,
+    replay_layout: str = "celeba",
+    replay_share: float = 0.25,
     epochs: int = 100,
     batch_size: int = 128,
     learning_rate: float = 1e-3,
@@ -65,7 +77,7 @@ def train(
     The split `train` is trained on; people of the split `validation`, where there are any, choose the best epoch and
     set the threshold for unknown people. Leaves in `out`: `best/` and `last/` (checkpoints), `metrics.csv`,
     `config.yaml` (every option, for `--config`), `last.ckpt` (to resume from), and `summary.txt` (what was said at the
-    end; its presence marks the run as finished).
+    end; its presence marks the run as finished). With `--start` also `start/`, the network before its first step.
 
     Args:
         out: the run's folder.
@@ -90,12 +102,20 @@ def train(
         variant: vgg19, vgg19-half or vgg19-quarter.
         predicted: attributes that the attribute branch predicts.
         fused: those of them that enter the fusion.
-        fusion: kronecker, kronecker-tanh, concatenation or none.
+        fusion: kronecker, kronecker-detached, kronecker-tanh, concatenation or none.
         size: side of the aligned face in pixels; 112 by default, 64 to 224 are common.
         batch_norm: batch normalisation after every convolution and hidden layer.
         logits_per_attribute: 1 for a sigmoid, 2 for the paper's two-way soft-max.
         embedding_size: units of a further layer before the classes; none by default.
         imagenet: torchvision's vgg19 or vgg19_bn state dict to start the trunk from.
+        start: a checkpoint to take parts over from, bit for bit; attributes that it predicts need no labels here.
+        take: trunk, or trunk,attribute_branch,fusion,identity_branch or some of them; everything else is new, and so is
+            the class layer, whose rows are people of the other training set.
+        freeze: parts that stay as they are, as attribute_branch; normalisation's statistics do too.
+        replay: folder of a data set whose training faces are mixed into every batch, to teach attributes that the
+            training set has no labels of.
+        replay_layout: how that one lies on disk.
+        replay_share: share of each batch that is replayed.
         epochs: passes over the training set.
         batch_size: images per step.
         learning_rate: Adam's.
@@ -124,17 +144,20 @@ def train(
     left_out = ingredients(without)
     settings = {name: value for name, value in locals().items() if name in inspect.signature(train).parameters}
     settings = {name: value for name, value in settings.items() if name != "progress"} | {"without": list(left_out)}
+    _check_start(start, take, imagenet)
     if _is_finished(out, settings):
         return f"{out} holds this run, finished: choose another --out to repeat it"
 
     from kronface.data.augment import augmentation
+    from kronface.data.scale import describe_scale, scale
     from kronface.hardware import resolve_device, resolve_precision
-    from kronface.network.checkpoint import ModelCard
+    from kronface.network.checkpoint import ModelCard, read_config
     from kronface.network.imagenet import load_imagenet
+    from kronface.network.parts import take_over
     from kronface.network.variants import build
     from kronface.runtime.calibrate import calibrate_checkpoint
     from kronface.studies.training_source import SYNTH, FileSource, RenderedSource, TrainingSource
-    from kronface.training.fit import check_recipe, fit
+    from kronface.training.fit import check_freeze, check_recipe, fit
 
     resolve_precision(precision, resolve_device(device))
     augmentation(augment)
@@ -165,14 +188,20 @@ def train(
             max_bad_share=max_bad_share,
         )
     records = source.records
+    replayed = None if replay is None else _replayed(replay, replay_layout, seed, max_bad_share)
     unknown = [name for name in predicted if name not in records.attributes]
-    if arm != "identity-only" and unknown:
+    untaught = [name for name in unknown if replayed is None or name not in replayed.records.attributes]
+    if arm != "identity-only" and untaught and "attribute_branch" not in take:
         known = ", ".join(records.attributes) or "none"
-        raise ConfigError(f"{root or layout} has no labels of the attribute {unknown[0]}: it has {known}")
+        raise ConfigError(f"{root or layout} has no labels of the attribute {untaught[0]}: it has {known}")
+    if arm == "identity-only" and replay is not None:
+        raise ConfigError("--replay teaches attributes, and the arm identity-only predicts none: leave it out")
     splits = {name: records.select(split=name) for name in ("train", "validation")}
     if len(splits["train"]) == 0:
         raise ConfigError(f"{root} has no training images: check its partition file")
     people = splits["train"].identities()
+    if arm != "attributes-only" and not people:
+        raise ConfigError(f"{root} does not say who anybody is: choose --arm attributes-only, or bring its identities")
     network = build(
         variant=variant,
         arm=arm,
@@ -188,6 +217,8 @@ def train(
     )
     if imagenet is not None:
         load_imagenet(network, imagenet)
+    begun = None if start is None else take_over(network, start, take)
+    check_freeze(network, freeze)
     check_recipe(
         epochs=epochs,
         batch_size=batch_size,
@@ -198,6 +229,7 @@ def train(
         seed=seed,
         workers=workers,
         images=len(splits["train"]),
+        replay_share=None if replayed is None else replay_share,
     )
 
     datasets = {
@@ -212,9 +244,31 @@ def train(
         for name, part in splits.items()
         if len(part)
     }
+    mixed_in = None
+    if replayed is not None:
+        mixed_in = replayed.dataset(
+            "train",
+            size=size,
+            attributes=network.predicted,
+            identities=(),
+            augment=augmentation(augment),
+            progress=lambda stage, done, total: progress(f"{stage} to replay", done, total),
+        )
     # Not before everything has been looked at: a run that cannot begin leaves nothing behind.
     write_text(out / CONFIG, _as_yaml(settings))
     described = f"{records.name}: {len(people)} identities, {len(datasets['train'])} images of {source.name}"
+    if replayed is not None and mixed_in is not None:
+        described += f"; replayed for their attributes: {len(mixed_in)} images of {replayed.name}"
+    if overlap != "as-paper":
+        described += ", without people whom FaceScrub's probes or LFW show"
+    shown = len(datasets["train"]) * (epochs if layout == SYNTH and fresh else 1)
+    trained_on: dict[str, Any] = {"images": shown, "people": len(people), "scale": scale(shown, len(people))}
+    if start is not None and begun is not None:
+        described += f"; the checkpoint it started from, on {read_config(start)['card'].get('training_data')}"
+        trained_on |= {"start": begun.fingerprint, "start_parts": begun.describe()}
+        network.save_pretrained(
+            out / START, card=ModelCard(training_data=described, licence=licence, training={"arm": arm} | trained_on)
+        )
     history = fit(
         network,
         train=datasets["train"],
@@ -231,11 +285,19 @@ def train(
         device=device,
         precision=precision,
         workers=workers,
-        card=ModelCard(training_data=described, licence=licence, training={"arm": arm}),
+        freeze=freeze,
+        replay=mixed_in,
+        replay_share=replay_share,
+        card=ModelCard(training_data=described, licence=licence, training={"arm": arm} | trained_on),
         progress=progress,
     )
     bad = {name: len(dataset.bad) for name, dataset in datasets.items() if dataset.bad}
-    remarks = [f"{count} unusable images of {name} were left out" for name, count in bad.items()]
+    remarks = [describe_scale(shown, len(people)), *(f"note: {note}" for note in records.notes)]
+    if start is not None and begun is not None:
+        remarks.append(f"started from {start} ({begun.fingerprint[:16]}); {begun.describe()}")
+    if arm != "identity-only" and untaught:
+        remarks.append(f"note: no labels of {', '.join(untaught)}: nothing taught the attribute branch these")
+    remarks += [f"{count} unusable images of {name} were left out" for name, count in bad.items()]
     if "validation" in splits and len(splits["validation"]) and arm != "attributes-only":
         reader = source.found_faces("validation", size=size)
         for name in ("best", "last"):
@@ -270,6 +332,40 @@ def _check_layout(
         raise ConfigError(f"--{given[0]} belongs to the layout {SYNTH}: {layout} has its own")
 
 
+def _check_start(start: Path | None, take: list[str], imagenet: Path | None) -> None:
+    """Refuses half of what belongs together, and a trunk from two places."""
+    if take and start is None:
+        raise ConfigError(
+            f"--take names {take[0]}, but no checkpoint to take it from: name one by --start, or nothing by --take []"
+        )
+    if start is not None and not take:
+        raise ConfigError("--start names a checkpoint, but nothing to take over from it: add --take trunk, or more")
+    if start is not None and imagenet is not None:
+        raise ConfigError("--imagenet and --start would both give the trunk: leave one of them out")
+
+
+def _replayed(root: Path, layout: str, seed: int, max_bad_share: float) -> "FileSource":
+    """The data set that is mixed in, all of its people in the split `train` where it has no splits."""
+    from kronface.data.sources import LAYOUTS
+    from kronface.studies.training_source import FileSource
+
+    if layout not in LAYOUTS:
+        raise ConfigError(f"unknown replay_layout '{layout}': choose one of {', '.join(LAYOUTS)}")
+    source = FileSource(
+        root,
+        layout=layout,
+        official=False,
+        aligned=False,
+        overlap="as-paper",
+        held_out=0.0,
+        seed=seed,
+        max_bad_share=max_bad_share,
+    )
+    if len(source.records.select(split="train")) == 0:
+        raise ConfigError(f"{root} has no training images to replay: check its partition file")
+    return source
+
+
 def _required(root: Path | None) -> Path:
     if root is None:
         raise ConfigError("no data set is given: name its folder with --root, or choose --layout synth")
@@ -292,14 +388,29 @@ def _is_finished(out: Path, settings: dict[str, Any]) -> bool:
     plain = yaml.safe_load(_as_yaml(settings))
     # What a run of an older version could not be asked for, it did as is the default.
     defaults = {name: parameter.default for name, parameter in inspect.signature(train).parameters.items()}
-    free = ("out", "workers", "device", "progress")
+    free = ("out", "workers", "device", "progress", "start")
     for name in plain:
         was = stored.get(name, defaults[name]) if isinstance(stored, dict) else None
         if name not in free and was != plain[name]:
             raise ConfigError(
                 f"{out} holds a run with other options ({name} was {was}, now {plain[name]}): choose another --out"
             )
+    _check_same_start(out, settings["start"])
     return (out / SUMMARY).is_file()
+
+
+def _check_same_start(out: Path, start: Path | None) -> None:
+    """A run goes on with what it was begun with: a checkpoint may have moved, and may be gone, but not be another."""
+    from kronface.network.checkpoint import read_config
+
+    if start is None or not start.exists():
+        return
+    was, now = read_config(out / START)["card"]["training"].get("start"), read_config(start)["fingerprint"]
+    if was != now:
+        raise ConfigError(
+            f"{out} holds a run that was started from other weights ({str(was)[:16]}, now {now[:16]} in {start}): "
+            "choose another --out"
+        )
 
 
 def _as_yaml(settings: dict[str, Any]) -> str:

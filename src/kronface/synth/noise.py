@@ -41,7 +41,7 @@ from kronface.synth.labels import (
 )
 from kronface.synth.person import Person
 from kronface.synth.scene import Scene, draw_scene, rotation
-from kronface.synth.settings import LABEL_NOISE
+from kronface.synth.settings import LABEL_NOISE, Rendering
 
 RATES: Mapping[str, float] = MappingProxyType({"Male": PRIOR_MALE} | dict(BASE_RATES))
 
@@ -168,9 +168,11 @@ def flipped(labels: NDArray[np.integer], draws: NDArray[np.floating], name: str)
     return np.where(labels == 1, draws >= lost, draws < gained).astype(np.int8)
 
 
-def judge(name: str, own: Measured, moved: Measured, misled: Measured) -> NDArray[np.int8]:
+def judge(
+    name: str, own: Measured, moved: Measured, misled: Measured, *, judges: Mapping[str, Judge] = JUDGES
+) -> NDArray[np.int8]:
     """(N,) labels of one attribute: judged in N pictures from what `measure_all` and `deviations` gave."""
-    how = JUDGES[name]
+    how = judges[name]
     return (own[name] + how.gain * _error(moved[name], misled[name], how.unit) > how.threshold).astype(np.int8)
 
 
@@ -260,10 +262,18 @@ def kappa(labels: NDArray[np.integer]) -> float:
 
 
 def find_judges(
-    people: int = 50_000, seed: int = 20_261_125, progress: Progress = no_progress
+    people: int = 50_000,
+    seed: int = 20_261_125,
+    progress: Progress = no_progress,
+    *,
+    rendering: Rendering = Rendering(),  # noqa: B008 - it cannot change
 ) -> tuple[dict[str, Judge], dict[str, float]]:
-    """Judges at which drawn people have the base rates and the κ, and the κ that they reach; takes some minutes."""
-    own, moved, misled = draw_judgements(people, seed, progress)
+    """Judges at which drawn people have the base rates and the κ, and the κ that they reach; takes some minutes.
+
+    `JUDGES` are those of the usual scenes. Where `rendering` leaves some of them out, less misleads, and others are
+    needed.
+    """
+    own, moved, misled = draw_judgements(people, seed, progress, rendering=rendering)
     judges, reached = {}, {}
     thresholds = dict(THRESHOLDS) | {"Male": 0.5}
     for name in PREDICTED:
@@ -283,8 +293,18 @@ def find_judges(
     return judges, reached
 
 
-def draw_judgements(people: int, seed: int, progress: Progress = no_progress) -> tuple[Measured, Measured, Measured]:
-    """What `people` drawn identities measure (N,), and the deviations of two drawn scenes of each (N, 2)."""
+def draw_judgements(
+    people: int,
+    seed: int,
+    progress: Progress = no_progress,
+    *,
+    images: int = 2,
+    rendering: Rendering = Rendering(),  # noqa: B008 - it cannot change
+) -> tuple[Measured, Measured, Measured]:
+    """What `people` drawn identities measure (N,), and the deviations of drawn scenes of each (N, images).
+
+    Identities and scenes are those of a rendered set with the same seed.
+    """
     head = load_head()
     parts = []
     for first in range(0, people, CHUNK):
@@ -292,14 +312,28 @@ def draw_judgements(people: int, seed: int, progress: Progress = no_progress) ->
         identities = [draw_identity(head, number, seed) for number in range(first, min(first + CHUNK, people))]
         rest = rest_points(head, identities)
         moved, misled = [], []
-        for image in range(2):
-            scenes = [draw_scene(head, seed, identity.number, image) for identity in identities]
+        for image in range(images):
+            scenes = [draw_scene(head, seed, identity.number, image, rendering) for identity in identities]
             two = deviations(head, rest, posed_points(head, rest, scenes), scenes)
             moved.append(two[0])
             misled.append(two[1])
         parts.append((measure_all(head, identities, rest), _side_by_side(moved), _side_by_side(misled)))
     own, moves, misleads = (_end_to_end([part[k] for part in parts]) for k in range(3))
     return own, moves, misleads
+
+
+def annotate(
+    people: int,
+    seed: int,
+    *,
+    images: int,
+    judges: Mapping[str, Judge],
+    rendering: Rendering = Rendering(),  # noqa: B008 - it cannot change
+    progress: Progress = no_progress,
+) -> dict[str, NDArray[np.int8]]:
+    """What annotators would say of the pictures of a rendered set by appearance: (people, images) of each attribute."""
+    own, moved, misled = draw_judgements(people, seed, progress, images=images, rendering=rendering)
+    return {name: judge(name, {name: own[name][:, None]}, moved, misled, judges=judges) for name in judges}
 
 
 def posed_points(head: Head, rest: NDArray[np.floating], scenes: Sequence[Scene]) -> NDArray[np.float64]:

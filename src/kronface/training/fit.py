@@ -5,7 +5,7 @@ import math
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from kronface.hardware import processor_name, resolve_device, resolve_precision
 from kronface.losses.attributes import balanced_weights
 from kronface.network.checkpoint import ModelCard
 from kronface.network.network import Network
+from kronface.network.parts import check_parts, parts_of
 from kronface.training.checkpoints import AtomicCheckpointIO
 from kronface.training.journal import LAST, Journal
 from kronface.training.loaders import TrainingData
@@ -45,6 +46,9 @@ def fit(
     device: str = "auto",
     precision: str = "auto",
     workers: int = 0,
+    freeze: Sequence[str] = (),
+    replay: FaceDataset | None = None,
+    replay_share: float = 0.25,
     card: ModelCard | None = None,
     progress: Progress = no_progress,
 ) -> list[dict[str, float]]:
@@ -69,6 +73,10 @@ def fit(
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
         precision: 'auto', 'fp32' or 'bf16'.
         workers: processes that load images; 0 loads them in this process.
+        freeze: parts of the network (`kronface.network.parts.PARTS`) that stay as they are.
+        replay: faces of another set that are mixed into each batch, for their attribute labels; its people should have
+            no class numbers.
+        replay_share: share of each batch that is replayed.
         card: what the model card is to say; figures of the training are added.
         progress: called after every step.
 
@@ -91,15 +99,26 @@ def fit(
         seed=seed,
         workers=workers,
         images=len(train),
+        replay_share=None if replay is None else replay_share,
     )
-    data = TrainingData(train, batch_size=batch_size, seed=seed, steps_per_round=checkpoint_steps, workers=workers)
+    check_freeze(network, freeze)
+    data = TrainingData(
+        train,
+        batch_size=batch_size,
+        seed=seed,
+        steps_per_round=checkpoint_steps,
+        workers=workers,
+        replay=replay,
+        replayed=0 if replay is None else replayed_images(batch_size, replay_share),
+    )
     module = TrainingModule(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         learning_rate=learning_rate,
         attribute_weight=attribute_weight,
-        label_weights=_label_weights(network, train) if balance_labels else None,
+        label_weights=_label_weights(network, train, replay) if balance_labels else None,
         schedule=schedule,
         total_steps=epochs * data.steps_per_epoch,
+        frozen=[parts_of(network)[name] for name in freeze],
     )
     basis = card or ModelCard()
     described = replace(
@@ -115,7 +134,9 @@ def fit(
             "seed": seed,
             "precision": how,
             "processor": processor_name(),
-        },
+        }
+        | ({"frozen": ", ".join(freeze)} if freeze else {})
+        | ({"replay_share": replay_share} if replay is not None else {}),
     )
     journal = Journal(
         out=out,
@@ -163,8 +184,9 @@ def check_recipe(
     seed: int,
     workers: int,
     images: int,
+    replay_share: float | None = None,
 ) -> None:
-    """Whether `fit` can begin with these of its arguments and so many training images.
+    """Whether `fit` can begin with these of its arguments and so many training images; no share: nothing is replayed.
 
     Raises:
         ConfigError: an impossible number or an unknown name.
@@ -185,12 +207,43 @@ def check_recipe(
         raise ConfigError(f"unknown schedule '{schedule}': choose one of {', '.join(SCHEDULES)}")
     if batch_size < 2:
         raise ConfigError(f"batch_size is {batch_size}: batch normalisation needs at least 2 images per batch")
-    if images < batch_size:
+    own = batch_size
+    if replay_share is not None:
+        if not 0 < replay_share < 1:
+            raise ConfigError(f"replay_share is {replay_share}: it is a share of each batch, above 0 and below 1")
+        own -= replayed_images(batch_size, replay_share)
+        if not 0 < own < batch_size:
+            raise ConfigError(
+                f"replay_share is {replay_share} of a batch of {batch_size}: at least one image must be replayed, and "
+                "one not"
+            )
+    if images < own:
         raise ConfigError(f"batch_size is {batch_size}, but there are {images} training images: lower it")
 
 
-def _label_weights(network: Network, train: FaceDataset) -> Tensor:
-    return balanced_weights(torch.from_numpy(train.records.labels(network.predicted)))
+def check_freeze(network: Network, freeze: Sequence[str]) -> None:
+    """Whether these parts can stay as they are.
+
+    Raises:
+        ConfigError: an unknown part, one that the network does not have, or nothing is left to train.
+    """
+    check_parts(freeze, "freeze")
+    there = parts_of(network)
+    absent = [name for name in freeze if name not in there]
+    if absent:
+        raise ConfigError(f"--freeze names {absent[0]}, which this arm does not have: leave it out")
+    if not any(list(part.parameters()) for name, part in there.items() if name not in freeze):
+        raise ConfigError(f"--freeze names {', '.join(freeze)}: nothing is left to train")
+
+
+def replayed_images(batch_size: int, replay_share: float) -> int:
+    """How many images of a batch are replayed."""
+    return round(batch_size * replay_share)
+
+
+def _label_weights(network: Network, train: FaceDataset, replay: FaceDataset | None) -> Tensor:
+    sets = [train] if replay is None else [train, replay]
+    return balanced_weights(torch.cat([torch.from_numpy(part.records.labels(network.predicted)) for part in sets]))
 
 
 def _save(network: Network, folder: Path, card: ModelCard) -> None:

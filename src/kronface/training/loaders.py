@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from kronface.data.dataset import FaceDataset
+from kronface.data.replay import ReplayedDataset
 from kronface.data.sampling import RoundBatches
 
 
@@ -20,19 +21,35 @@ class TrainingData(LightningDataModule):
         seed: of the order.
         steps_per_round: batches per round, at most those of an epoch.
         workers: processes that load and augment; 0 does both in the training process.
+        replay: faces of another set that are mixed in.
+        replayed: how many of a batch are of that set.
     """
 
     def __init__(
-        self, dataset: FaceDataset, *, batch_size: int, seed: int, steps_per_round: int, workers: int = 0
+        self,
+        dataset: FaceDataset,
+        *,
+        batch_size: int,
+        seed: int,
+        steps_per_round: int,
+        workers: int = 0,
+        replay: FaceDataset | None = None,
+        replayed: int = 0,
     ) -> None:
         super().__init__()
-        self.dataset = dataset
+        self.dataset = dataset if replay is None else ReplayedDataset(dataset, replay)
         self.batch_size = batch_size
         self.seed = seed
         self.workers = workers
-        self.steps_per_epoch = len(dataset) // batch_size
+        self._batches = RoundBatches(
+            len(dataset),
+            batch_size=batch_size,
+            seed=seed,
+            replayed=replayed,
+            replayed_length=0 if replay is None else len(replay),
+        )
+        self.steps_per_epoch = self._batches.per_epoch
         self.steps_per_round = min(steps_per_round, self.steps_per_epoch)
-        self._batches = RoundBatches(len(dataset), batch_size=batch_size, seed=seed)
         self._loader: DataLoader[dict[str, Tensor]] | None = None
 
     @property

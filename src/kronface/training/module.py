@@ -1,11 +1,12 @@
 """The Lightning module that trains any arm of the network."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 
 from kronface.losses.attributes import attribute_loss
 from kronface.losses.identity import identity_loss
@@ -24,6 +25,8 @@ class TrainingModule(LightningModule):
         label_weights: (T, 2) how much negative and positive labels of each attribute count; None counts all alike.
         schedule: a name in `SCHEDULES`: 'constant', as in the paper, or 'cosine', falling to 0 at the last step.
         total_steps: optimiser steps of the whole run, which 'cosine' needs.
+        frozen: parts of the network that stay as they are, batch normalisation's statistics included; gradients pass
+            through them.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class TrainingModule(LightningModule):
         label_weights: Tensor | None = None,
         schedule: str = "constant",
         total_steps: int = 1,
+        frozen: Sequence[nn.Module] = (),
     ) -> None:
         super().__init__()
         self.network = network
@@ -43,10 +47,19 @@ class TrainingModule(LightningModule):
         self.label_weights = label_weights
         self.schedule = schedule
         self.total_steps = total_steps
+        self._frozen = tuple(frozen)  # a tuple: their weights must not stand in the state dict twice
+        network.requires_grad_(True)
+        for part in self._frozen:
+            part.requires_grad_(False)
+
+    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
+        """Keeps frozen parts from learning statistics, whatever mode validation has left the network in."""
+        for part in self._frozen:
+            part.eval()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002 - Lightning's
         """One batch of a FaceDataset -> the loss to minimise, and both parts where they apply."""
-        output = self.network(self.network.preprocess(batch["image"]))
+        output = self.network(self.network.preprocess(batch["image"]), batch.get("given"))
         parts: dict[str, Tensor] = {}
         if output.attribute_logits is not None:
             parts["attribute_loss"] = attribute_loss(
@@ -62,7 +75,8 @@ class TrainingModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Adam with its authors' values (paper, §4)."""
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+        learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(learning, lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

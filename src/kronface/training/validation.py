@@ -24,7 +24,8 @@ def predict(
     embeddings: list[np.ndarray] = []
     probabilities: list[np.ndarray] = []
     for batch in loader:
-        prediction = network.predict(batch["image"].to(device))
+        given = batch["given"].to(device) if "given" in batch else None
+        prediction = network.predict(batch["image"].to(device), given)
         if prediction.embeddings is not None:
             embeddings.append(prediction.embeddings.cpu().numpy())
         if prediction.probabilities is not None:

@@ -115,7 +115,7 @@ def write_facescrub(root: Path, *, cropped: bool = False, lists: bool = True) ->
     return root
 
 
-THREE = {"1": {"x": 30.5, "y": 40}, "0": {"x": 60, "y": 41.5}, "2": {"x": 46, "y": 60}}
+THREE: dict[str, dict[str, Any]] = {"1": {"x": 30.5, "y": 40}, "0": {"x": 60, "y": 41.5}, "2": {"x": 46, "y": 60}}
 BOX = {"x": 20, "y": 25.5, "width": 55, "height": 70}
 FIVE = {str(k): {"x": 10 + k, "y": 20 + k} for k in range(5)}
 

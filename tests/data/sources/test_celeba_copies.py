@@ -1,11 +1,11 @@
 """CelebA's copies: .csv and parquet."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from kronface.data.attributes import CELEBA
 from kronface.data.dataset import FaceDataset
@@ -107,9 +107,9 @@ def test_rows_beyond_a_block_are_found(tmp_path: Path, monkeypatch: pytest.Monke
 def test_processes_that_load_from_parquet(tmp_path: Path) -> None:
     dataset = FaceDataset(celeba_hub(write_celeba_hub(tmp_path)), size=32)
     assert dataset.start_method(2) == "spawn"
-    loader = DataLoader(dataset, 4, num_workers=2, multiprocessing_context=dataset.start_method(2))
-    images = torch.cat([batch["image"] for batch in loader])
-    assert torch.equal(images, torch.stack([dataset[row]["image"] for row in range(8)]))
+    first = dataset[6]["image"]
+    spawned = pickle.loads(pickle.dumps(dataset))  # noqa: S301 - our own
+    assert torch.equal(spawned[6]["image"], first)
 
 
 def test_faults_of_the_hub(tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_faults_of_the_hub(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     assert records.store is not None
     with pytest.raises(ImageError, match="cannot be read"):
-        records.store.read("img_align+identity+attr/train-00001-of-00002.parquet/0")
+        records.store.picture("img_align+identity+attr/train-00001-of-00002.parquet/0")
     with pytest.raises(ImageError, match="row 3 has no picture"):
-        records.store.read("img_align+identity+attr/train-00000-of-00002.parquet/3")
+        records.store.picture("img_align+identity+attr/train-00000-of-00002.parquet/3")
     last.unlink()
     with pytest.raises(DataError, match=r"train-00001-of-00002\.parquet is missing, 1 of 4 files"):
         celeba_hub(root)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kronface.data.packed import pack
 from kronface.data.reading import load_faces
 from kronface.data.sources import LAYOUTS, read_source
 from kronface.errors import ConfigError, DataError
@@ -48,6 +49,9 @@ def written(
         return layout, write_celeba()
     if layout == "folder":
         return layout, write_people({"ann": 1, "bob": 2})
+    if layout == "packed":
+        pack(read_source("folder", write_people({"ann": 1, "bob": 2}), aligned=True), tmp_path / "set", size=48)
+        return layout, tmp_path / "set"
     return layout, WRITERS[layout](tmp_path / "set")
 
 

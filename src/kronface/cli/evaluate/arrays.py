@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from kronface.errors import ConfigError
 from kronface.files import Progress, check_writable, no_progress, write_json
 
 
@@ -63,9 +64,17 @@ def arrays(
     """
     from kronface.evaluation.features import read_features
     from kronface.evaluation.groups import GroupTable, column_names, groupings, read_groups
-    from kronface.evaluation.protocols.arrays import arrays_content, identify_arrays
+    from kronface.evaluation.protocols.arrays import arrays_content, check_options, identify_arrays
     from kronface.evaluation.protocols.differentials import arrays_differentials, check_targets, describe
 
+    for option, idle, needed in (
+        ("--gallery-labels", gallery is None and gallery_labels is not None, "--gallery"),
+        ("--mates", gallery is None and mates != "template", "--gallery"),
+        ("--sizes", distractors is None and sizes is not None, "--distractors"),
+        ("--distractor-labels", distractors is None and distractor_labels is not None, "--distractors"),
+    ):
+        if idle:
+            raise ConfigError(f"{option} has no use without {needed}: name that file too, or leave the option out")
     if json is not None:
         check_writable(json)
     check_targets(fmr=fmr, fpir=fpir)
@@ -77,6 +86,7 @@ def arrays(
     grouped = groupings(tables, columns, identities=searched.identities, paths=searched.paths) if tables else []
     enrolled = None if gallery is None else read_features(gallery, labels=gallery_labels)
     others = None if distractors is None else read_features(distractors, labels=distractor_labels)
+    check_options(sizes=sizes, distractors=0 if others is None else len(others), resamples=resamples, seed=seed)
     found = identify_arrays(searched, enrolled, others, mates=mates, metric=metric, threads=threads, progress=progress)
     result, lines = arrays_content(
         found,
@@ -84,9 +94,17 @@ def arrays(
         root=str(probes.parent),
         fingerprint=searched.fingerprint,
         settings={
-            "probes": str(probes),
-            "gallery": None if gallery is None else str(gallery),
-            "distractors": None if distractors is None else str(distractors),
+            name: None if path is None else str(path)
+            for name, path in (
+                ("probes", probes),
+                ("labels", labels),
+                ("gallery", gallery),
+                ("gallery_labels", gallery_labels),
+                ("distractors", distractors),
+                ("distractor_labels", distractor_labels),
+            )
+        }
+        | {
             "mates": mates,
             "metric": metric,
             "ties": ties,

@@ -51,6 +51,7 @@ def pack(
     from kronface.evaluation.protocols.pack import PAIRS, read_pack
     from kronface.evaluation.search import Rows, score_pairs
     from kronface.evaluation.verification import check_options, verify
+    from kronface.evaluation.verification_result import keep_pairs
     from kronface.runtime.embedder import NetworkEmbedder
     from kronface.runtime.verify import Embedded, MirroredEmbedder, embed_chips
 
@@ -121,5 +122,6 @@ def pack(
         fingerprint=fingerprint,
         features=features,
         json=json,
+        pairs=keep_pairs(scores, content.same),
         lines=missing_faces(embedded.not_found, embedded.unreadable, len(content.pictures)),
     )

@@ -56,7 +56,7 @@ def folder(
     from kronface.evaluation.protocols.differentials import describe
     from kronface.faces.detect import YuFaceDetector
     from kronface.runtime.calibrate import load_calibration
-    from kronface.runtime.describe import describe_checkpoint
+    from kronface.runtime.describe import describe_checkpoint, describe_training_set
     from kronface.runtime.embedder import NetworkEmbedder
     from kronface.runtime.evaluate import evaluate
 
@@ -118,7 +118,7 @@ def folder(
             f"FPIR {found['fpir']:.4f}, FNIR {found['fnir']:.4f}"
         )
     lines += describe(result.get("differentials", []))
-    lines += [f"note: {note}" for note in records.notes]
+    lines += [*describe_training_set(result["checkpoint"]), *(f"note: {note}" for note in records.notes)]
     if json is not None:
         lines.append(f"results: {json}")
     return "\n".join(lines)

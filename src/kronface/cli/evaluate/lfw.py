@@ -62,6 +62,7 @@ def lfw(
     from kronface.evaluation.protocols.lfw import read_pairs
     from kronface.evaluation.search import Rows, score_pairs
     from kronface.evaluation.verification import check_options, verify
+    from kronface.evaluation.verification_result import keep_pairs
     from kronface.runtime.verify import Embedded
 
     check_options(resamples=resamples, seed=seed)
@@ -97,12 +98,13 @@ def lfw(
     folded = len(np.unique(listed.folds)) > 1
     if not folded:
         notes.append("one list without folds: no accuracy, since its threshold would be chosen on itself")
+    owners = People.of(listed.first_person, listed.second_person)
     found = verify(
         scores,
         listed.same,
         folds=listed.folds if folded else None,
         accuracy=folded,
-        people=People.of(listed.first_person, listed.second_person),
+        people=owners,
         thresholds=thresholds,
         resamples=resamples,
         seed=seed,
@@ -138,6 +140,7 @@ def lfw(
         fingerprint=fingerprint,
         features=features,
         json=json,
+        pairs=keep_pairs(scores, listed.same, folds=listed.folds if folded else None, people=owners),
         lines=missing_faces(embedded.not_found, embedded.unreadable, len(needed)),
     )
 

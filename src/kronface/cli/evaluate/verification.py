@@ -49,6 +49,7 @@ def finish(
     fingerprint: str | None,
     features: Path | None,
     json: Path | None,
+    pairs: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
     lines: Sequence[str] = (),
 ) -> str:
@@ -67,12 +68,13 @@ def finish(
         fingerprint: of the network.
         features: file of embeddings.
         json: file for the results.
+        pairs: what the results file keeps of them.
         more: parts of the results file besides.
         lines: printed after the figures.
     """
     from kronface.evaluation.verification_result import assemble, describe
     from kronface.hardware import processor_name
-    from kronface.runtime.describe import describe_checkpoint
+    from kronface.runtime.describe import describe_checkpoint, describe_training_set
 
     if name is None:
         name = checkpoint_name(checkpoint) if checkpoint is not None else features.stem if features else protocol
@@ -87,11 +89,13 @@ def finish(
         checkpoint=None if checkpoint is None else describe_checkpoint(checkpoint),
         fingerprint=fingerprint,
         processor=processor_name(),
+        pairs=pairs,
     )
     result |= dict(more or {})
     if json is not None:
         write_json(json, result)
-    printed = [*describe(result), *lines, lists, *(f"note: {note}" for note in notes)]
+    trained = [] if checkpoint is None else describe_training_set(result["checkpoint"])
+    printed = [*describe(result), *lines, *trained, lists, *(f"note: {note}" for note in notes)]
     if json is not None:
         printed.append(f"results: {json}")
     return "\n".join(printed)

@@ -17,6 +17,7 @@ from kronface.data.sources import (
     ijb,
     lfw,
     megaface,
+    packed,
     recordio,
 )
 from kronface.errors import ConfigError
@@ -27,6 +28,7 @@ _ALL = (
     celeba_hub.LAYOUT,
     casia.LAYOUT,
     recordio.LAYOUT,
+    packed.LAYOUT,
     folder.LAYOUT,
     lfw.LAYOUT,
     facescrub.LAYOUT,

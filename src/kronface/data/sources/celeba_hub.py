@@ -16,6 +16,7 @@ from kronface.data.layout import Layout, Part
 from kronface.data.records import Records
 from kronface.data.sources.celeba import OWNER, TERMS, TYPICAL_LANDMARKS, official_differences
 from kronface.errors import DataError, ImageError
+from kronface.faces.image import Image, decode_image
 
 SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 FILE = re.compile(r"(?:.*/)?(train|valid|test)(?:-(\d+)-of-(\d+)|/\d+)\.parquet")
@@ -49,6 +50,14 @@ class ParquetStore:
     def __getstate__(self) -> dict[str, object]:
         """Without what is kept."""
         return self.__dict__ | {"_blocks": OrderedDict()}
+
+    def picture(self, path: str) -> Image:
+        """The picture.
+
+        Raises:
+            ImageError: the file cannot be read, or has no picture in that row.
+        """
+        return decode_image(self.read(path), str(self._root / path))
 
     def read(self, path: str) -> bytes:
         """The encoded picture.

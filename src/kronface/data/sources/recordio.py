@@ -20,6 +20,7 @@ from kronface.data.sources.lst import people_of
 from kronface.data.sources.overlap import without_overlap
 from kronface.errors import DataError, ImageError
 from kronface.faces.align import REFERENCE_POINTS
+from kronface.faces.image import Image, decode_image
 
 PACK = "train.rec"
 PROPERTY = "property"
@@ -42,6 +43,14 @@ class RecordStore:
         self._file = file
         self._keys = keys
         self._offsets = offsets
+
+    def picture(self, path: str) -> Image:
+        """The picture.
+
+        Raises:
+            ImageError: its record is damaged, or holds no picture.
+        """
+        return decode_image(self.read(path), str(self._file.path.parent / path))
 
     def read(self, path: str) -> bytes:
         """The encoded picture.

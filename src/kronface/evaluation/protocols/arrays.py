@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +13,13 @@ from kronface.errors import ConfigError, DataError
 from kronface.evaluation.det import det
 from kronface.evaluation.features import Features, check_comparable
 from kronface.evaluation.identification import MISS, distractor_counts
-from kronface.evaluation.protocols.content import describe_points, identification_content
-from kronface.evaluation.search import Metric, Rows, score_pairs, search, warm_up
+from kronface.evaluation.protocols.content import (
+    describe_investigation,
+    describe_points,
+    identification_content,
+    investigation,
+)
+from kronface.evaluation.search import Metric, Rows, distances, score_pairs, search, warm_up
 from kronface.evaluation.trials import Curve, Ties, Trials, by_distractors, cmc
 from kronface.files import Progress, no_progress
 from kronface.hardware import processor_name
@@ -39,11 +45,11 @@ class Identification:
     mate: NDArray[np.int64]
     """(L,) gallery row of each trial's mate; with templates the first image of the person."""
     score: NDArray[np.float64]
-    """(L,) of the mate; NaN where a face was not found."""
+    """(L,) of the mate, its cosine or minus its distance; NaN where a face was not found."""
     strangers: NDArray[np.int64]
     """(M,) probes of people who are not in the gallery set."""
     stranger_score: NDArray[np.float64]
-    """(M,) best score of each of them; -inf where no face was found."""
+    """(M,) best score of each of them, likewise; -inf where no face was found."""
     not_found: tuple[int, int, int]
     """Probes, gallery images and distractors without a face."""
     compared: int
@@ -121,8 +127,16 @@ def identify_arrays(
         enrolled = enrolled.means(number, len(holders), metric=metric)
     names, person = np.unique(owners[probe], return_inverse=True)
     order = np.argsort(person, kind="stable")  # a person's rows stay in the cache meanwhile
-    score = np.empty(len(probe))
-    score[order] = score_pairs(searched, enrolled, probe[order], mate[order], metric=metric, threads=threads)
+    score = np.zeros(len(probe))
+    if gallery is None and metric == "cosine":
+        # Each pair is there both ways round, and scores the same.
+        once = order[probe[order] < mate[order]]
+        score[once] = score_pairs(searched, enrolled, probe[once], mate[once], metric=metric, threads=threads)
+        mirrored = np.empty(len(probe))
+        mirrored[np.lexsort((probe, mate))] = score[np.lexsort((mate, probe))]
+        score = np.where(probe < mate, score, mirrored)
+    else:
+        score[order] = score_pairs(searched, enrolled, probe[order], mate[order], metric=metric, threads=threads)
     lost = np.isnan(score)
     kept = np.flatnonzero(~lost)
     strangers = np.empty(0, np.int64) if gallery is None else np.flatnonzero(~np.isin(owners, holders))
@@ -156,6 +170,9 @@ def identify_arrays(
         fixed = among(enrolled, holders, max(int(enrolled.found.sum()) - 1, 0))
     if distractors is not None:
         pooled = among(rows[-1], distractors.identities, int(rows[-1].found.sum()))
+    if metric == "euclidean":  # a threshold has to mean the same for all probes
+        score = -distances(searched, probe, score)
+        best = np.where(np.isneginf(best), best, -distances(searched, strangers, best))
     together = Trials(
         np.where(lost, MISS, np.where(lost, 0, fixed.higher) + np.where(lost, 0, pooled.higher)),
         fixed.tied + pooled.tied,
@@ -190,7 +207,11 @@ def _same_image(
     if probes.paths is not None and gallery.paths is not None:
         same: NDArray[np.bool_] = probes.paths[probe] == gallery.paths[row]
         return same
-    return np.asarray((probe == row) & (probes.source == gallery.source))
+    return np.asarray((probe == row) & _same_file(probes, gallery))
+
+
+def _same_file(one: Features, other: Features) -> bool:
+    return Path(one.source).resolve() == Path(other.source).resolve()
 
 
 def _check_apart(probes: Features, gallery: Features) -> None:
@@ -203,7 +224,7 @@ def _check_apart(probes: Features, gallery: Features) -> None:
         both = np.intersect1d(probes.paths, gallery.paths)
         shared = str(both[0]) if len(both) else ""
     else:
-        shared = "every image" if probes.source == gallery.source else ""
+        shared = "every image" if _same_file(probes, gallery) else ""
     if shared:
         raise DataError(
             f"{shared} of {probes.source} is in the gallery set {gallery.source} too, and would find itself: enrol "
@@ -225,6 +246,27 @@ def _pairs(owners: NDArray[np.str_], holders: NDArray[np.str_]) -> NDArray[np.in
     probe = np.repeat(np.arange(len(owners)), counts)
     place = np.arange(len(probe)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(low, counts)
     return np.stack([probe, order[place]])
+
+
+def check_options(*, sizes: Sequence[int] | None, distractors: int, resamples: int, seed: int) -> None:
+    """Whether `arrays_content` can work with these; as far as that can be said, before anything is measured.
+
+    Args:
+        sizes: as there.
+        distractors: how many there are.
+        resamples: as there.
+        seed: as there.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if resamples < 1 or seed < 0:
+        raise ConfigError(f"resamples is {resamples} and seed is {seed}: from 1, and from 0")
+    if sizes is not None and not all(0 <= size <= distractors for size in sizes or [-1]):
+        raise ConfigError(
+            f"sizes are {', '.join(map(str, sizes)) or 'none'}: give numbers of distractors, up to the {distractors} "
+            "that show a face"
+        )
 
 
 def arrays_content(
@@ -255,15 +297,12 @@ def arrays_content(
         seed: of the bootstrap.
 
     Raises:
-        ConfigError: a number of distractors that there are not.
+        ConfigError: as `check_options`, or a number of distractors that there are not.
     """
-    if resamples < 1 or seed < 0:
-        raise ConfigError(f"resamples is {resamples} and seed is {seed}: from 1, and from 0")
     trials, pool = found.trials, found.distractors
     there = pool.others
+    check_options(sizes=sizes, distractors=there, resamples=resamples, seed=seed)
     wanted = distractor_counts(there) if sizes is None and there else np.array(sorted(set(sizes or [])), np.int64)
-    if sizes is not None and (wanted.size == 0 or wanted.min() < 0 or wanted.max() > there):
-        raise ConfigError(f"sizes are {', '.join(map(str, sizes))}: from 0 to the {there} distractors that show a face")
     if not there:  # the other people of the gallery set play that part
         fixed, pool = Trials(trials.higher * 0, trials.tied * 0, trials.person, trials.people, 0), trials
         wanted = distractor_counts(trials.others) if trials.others else np.zeros(1, np.int64)
@@ -282,6 +321,7 @@ def arrays_content(
             resamples=resamples,
             seed=seed,
         )
+    looked_through = investigation(trials, ties=ties, resamples=resamples, seed=seed) if found.fixed.others else None
     tied = int(((trials.higher != MISS) & (trials.tied > 0)).sum())
     result = identification_content(
         name=name,
@@ -296,6 +336,7 @@ def arrays_content(
         not_found=sum(found.not_found),
         fingerprint=fingerprint,
         det=open_set,
+        investigation=looked_through,
         scores=found.compared,
         tied_trials=tied,
     )
@@ -313,6 +354,8 @@ def arrays_content(
         lines.append(
             f"{tied} trials have others of the mate's own score: with ties {other} the mate, rank-1 is {rate:.4f}"
         )
+    if looked_through is not None:
+        lines.append(describe_investigation(looked_through))
     if open_set is not None:
         lines += [f"strangers: {open_set.strangers} searches", *describe_points(open_set)]
     if sum(found.not_found):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kronface.errors import DataError
+from kronface.evaluation.attribute_counts import count_by_person, to_table
 from kronface.evaluation.attribute_thresholds import Criterion, choose_thresholds
 from kronface.evaluation.attributes import MEANS, mean_scores, score
 from kronface.evaluation.label_audit import audit_labels
@@ -40,7 +41,7 @@ def measure_attributes(
     Returns:
         JSON values: `attributes` (an `AttributeScore` by name, at 0.5: what a results file holds under this key) and
         `mean` (`mean_scores` of them); `chosen`, None or a table of `criterion`, `images` (of the validation),
-        `attributes` and `mean` likewise; `labels` (a `LabelAudit` by name).
+        `attributes` and `mean` likewise; `labels` (a `LabelAudit` by name); `counts` (`attribute_counts.to_table`).
 
     Raises:
         ConfigError: an unknown criterion.
@@ -52,7 +53,7 @@ def measure_attributes(
         table = {name: asdict(entry) for name, entry in found.items()}
         return {"attributes": table, "mean": mean_scores(table)}
 
-    chosen = None
+    chosen = thresholds = None
     if validation is not None:
         chances, truth = np.asarray(validation[0], np.float64), np.asarray(validation[1], np.float64)
         if truth.ndim != 2 or truth.shape[1] != len(names):
@@ -60,7 +61,12 @@ def measure_attributes(
         thresholds = choose_thresholds(chances, truth, criterion=criterion)
         chosen = {"criterion": criterion, "images": len(truth), **scored(thresholds)}
     audit = audit_labels(labels, identities, names, resamples=resamples, seed=seed)
-    return scored(0.5) | {"chosen": chosen, "labels": {name: asdict(entry) for name, entry in audit.items()}}
+    counts = count_by_person(probabilities, labels, identities, names, chosen=thresholds)
+    return scored(0.5) | {
+        "chosen": chosen,
+        "labels": {name: asdict(entry) for name, entry in audit.items()},
+        "counts": to_table(counts),
+    }
 
 
 def describe_attributes(measured: Mapping[str, Any]) -> list[str]:

@@ -10,12 +10,14 @@ from kronface.errors import ConfigError
 from kronface.evaluation.det import det
 from kronface.evaluation.identification import distractor_counts
 from kronface.evaluation.protocols.celeba import CelebA
-from kronface.evaluation.protocols.content import describe_points, identification_content
+from kronface.evaluation.protocols.content import (
+    describe_investigation,
+    describe_points,
+    identification_content,
+    investigation,
+)
 from kronface.evaluation.trials import Ties, by_distractors, cmc
 from kronface.hardware import processor_name
-
-CANDIDATES = 50
-"""Length of the list that an investigator looks through."""
 
 
 def celeba_content(
@@ -56,7 +58,8 @@ def celeba_content(
         raise ConfigError(f"sizes are {sizes}: from 0 to the {pool.others} distractors that show a face")
     curve = cmc(found.trials, ties=ties, resamples=resamples, seed=seed)
     growing = by_distractors(found.fixed, pool, wanted, ties=ties, resamples=resamples, seed=seed)
-    alone = cmc(found.fixed, ties=ties, at=np.array([1, CANDIDATES]), resamples=resamples, seed=seed)
+    alone = cmc(found.fixed, ties=ties, at=np.ones(1, np.int64), resamples=resamples, seed=seed)
+    looked_through = investigation(found.fixed, ties=ties, resamples=resamples, seed=seed)
     open_set = det(
         found.score,
         found.fixed.ranks(ties),
@@ -82,21 +85,15 @@ def celeba_content(
         checkpoint=checkpoint,
         fingerprint=fingerprint,
         det=open_set,
-        investigation={
-            "enrolled": found.fixed.others + 1,
-            "candidates": CANDIDATES,
-            "fnir": float(1 - alone.rate[1]),
-            "low": float(1 - alone.high[1]),
-            "high": float(1 - alone.low[1]),
-        },
+        investigation=looked_through,
         scores=found.compared,
     ) | {"probes": per_draw}
     enrolled = found.fixed.others + 1
     lines = [
         f"rank-1 {curve.rate[0]:.4f} [{curve.low[0]:.4f}, {curve.high[0]:.4f}] among {enrolled} people and "
         f"{pool.others} distractors: {per_draw} probes per draw, {found.draws} draws",
-        f"rank-1 among the {enrolled} people alone {alone.rate[0]:.4f} [{alone.low[0]:.4f}, {alone.high[0]:.4f}]; "
-        f"not among the first {CANDIDATES}: FNIR({enrolled}, {CANDIDATES}, 0) {1 - alone.rate[1]:.4f}",
+        f"rank-1 among the {enrolled} people alone {alone.rate[0]:.4f} [{alone.low[0]:.4f}, {alone.high[0]:.4f}]",
+        describe_investigation(looked_through),
         "rank-1 by distractors: "
         + ", ".join(f"{count}: {rate:.4f}" for count, rate in zip(growing.at, growing.rate, strict=True)),
         f"strangers: {len(strangers)} searches in each draw",

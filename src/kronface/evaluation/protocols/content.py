@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kronface.evaluation.det import Det
 from kronface.evaluation.result import assemble, rounded
-from kronface.evaluation.trials import Curve
+from kronface.evaluation.trials import Curve, Ties, Trials, cmc
 
 
 def identification_content(
@@ -84,11 +84,47 @@ def identification_content(
     }
 
 
+CANDIDATES = 50
+"""Length of the list that an investigator looks through."""
+
+
+def investigation(trials: Trials, *, ties: Ties, resamples: int, seed: int) -> dict[str, Any]:
+    """FNIR(N, 50, 0): the share of searches whose mate is not among 50 candidates, at whatever score.
+
+    Args:
+        trials: each mate among all candidates.
+        ties: see `kronface.evaluation.trials.Ties`.
+        resamples: of the bootstrap over people.
+        seed: of the bootstrap.
+    """
+    curve = cmc(trials, ties=ties, at=np.array([CANDIDATES]), resamples=resamples, seed=seed)
+    return {
+        "enrolled": trials.others + 1,
+        "candidates": CANDIDATES,
+        "fnir": float(1 - curve.rate[0]),
+        "low": float(1 - curve.high[0]),
+        "high": float(1 - curve.low[0]),
+    }
+
+
+def describe_investigation(found: Mapping[str, Any]) -> str:
+    """A line for the terminal."""
+    return (
+        f"mate not among {found['candidates']} candidates: FNIR({found['enrolled']}, {found['candidates']}, 0) "
+        f"{found['fnir']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+    )
+
+
 def det_content(det: Det) -> dict[str, Any]:
-    """A DET curve and its points as JSON values; the threshold below all scores is left out."""
+    """A DET curve and its points as JSON values.
+
+    A threshold below all scores is None in the points, and left out of the curve.
+    """
     finite = np.isfinite(det.threshold)
     return {
-        "points": [asdict(point) for point in det.points if np.isfinite(point.threshold)],
+        "points": [
+            asdict(point) | ({} if np.isfinite(point.threshold) else {"threshold": None}) for point in det.points
+        ],
         "unsupported": list(det.unsupported),
         "fpir": rounded(det.fpir[finite]),
         "fnir": rounded(det.fnir[finite]),
@@ -102,7 +138,7 @@ def describe_points(det: Det) -> Sequence[str]:
     """Lines for the terminal."""
     lines = [
         f"TPIR {point.tpir:.4f} [{point.tpir_low:.4f}, {point.tpir_high:.4f}] at FPIR {point.target_fpir:g} "
-        f"(threshold {point.threshold:.4f})"
+        + (f"(threshold {point.threshold:.4f})" if np.isfinite(point.threshold) else "(every score passes)")
         for point in det.points
     ]
     if det.unsupported:

@@ -9,22 +9,22 @@ from typing import Any
 import cv2
 import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from kronface.errors import DataError, ImageError
-from kronface.evaluation.attributes import mean_scores
-from kronface.evaluation.comparison import rank1_difference, verdict
 from kronface.evaluation.devkit import DevkitCurves
-from kronface.evaluation.protocols.differentials import MEASURES
-from kronface.evaluation.report.plots import (
-    attribute_figure,
-    cmc_figure,
-    det_figure,
-    differential_figure,
-    distractor_figure,
+from kronface.evaluation.report.attributes import attribute_sections, plain
+from kronface.evaluation.report.differentials import differential_sections
+from kronface.evaluation.report.identification import (
+    difference_section,
+    identification_sections,
+    open_set_section,
+    with_variants,
 )
-from kronface.evaluation.schema import check_result
+from kronface.evaluation.report.section import Faces, Section
+from kronface.evaluation.report.verification import list_name, verification_sections
+from kronface.evaluation.result import check_any_result
+from kronface.evaluation.verification_schema import is_verification
 from kronface.files import write_text
 
 THUMBNAIL = 112
@@ -41,15 +41,43 @@ def build(
     out: Path,
     read: ImageReader,
     imported: Sequence[DevkitCurves] = (),
-) -> None:
+    before: Sequence[Section] = (),
+) -> list[Section]:
     """Writes the page; nothing in it is fetched from anywhere.
 
     Args:
-        results: contents of results files; the first one that identifies is what the others are compared with.
+        results: contents of results files, of identification, attributes and verification.
         title: of the page.
         out: the file.
         read: decodes the pictures that are shown; one that it refuses is left out.
         imported: other systems' CMC curves, for the same figure.
+        before: what stands before all that.
+
+    Returns:
+        What the page shows: the tables and figures of `files.write_files`.
+
+    Raises:
+        DataError: there are no results, or one of them is not whole.
+    """
+    sections = [*before, *report_sections(results, read=read, imported=imported)]
+    environment = Environment(
+        loader=PackageLoader("kronface.evaluation.report"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = plain
+    page = environment.get_template("page.html").render(
+        title=title, headline=_headline(results), sections=sections, measured=[_measured(result) for result in results]
+    )
+    write_text(out, page)
+    return sections
+
+
+def report_sections(
+    results: Sequence[Mapping[str, Any]], *, read: ImageReader, imported: Sequence[DevkitCurves] = ()
+) -> list[Section]:
+    """What a report of these results shows, in its order; see `build`.
 
     Raises:
         DataError: there are no results, or one of them is not whole.
@@ -57,138 +85,75 @@ def build(
     if not results:
         raise DataError("no results to report: bring at least one results file")
     for number, result in enumerate(results, 1):
-        check_result(result, f"result {number}")
-    environment = Environment(
-        loader=PackageLoader("kronface.evaluation.report"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda value: "—" if value is None else f"{100 * value:.1f}"
-    environment.filters["digits"] = lambda value: "—" if value is None else f"{100 * value:.3g}"
-    environment.filters["plain"] = lambda name: str(name).replace("_", " ")
-    identified = [part for result in results if "rank1" in result for part in _variants(result)]
-    attributed = [result for result in results if result["attributes"]]
-    # Untrained networks guess: they belong beside trained ones only where people are told apart.
-    attributed = [result for result in attributed if result["checkpoint"]] or attributed
-    names = list(dict.fromkeys(name for result in attributed for name in result["attributes"]))
-    rows = [_attribute_row(attributed, name) for name in names]
-    figures = []
+        check_any_result(result, f"result {number}")
+    verified = [result for result in results if is_verification(result)]
+    others = [result for result in results if not is_verification(result)]
+    expanded = [part for result in others for part in (with_variants(result) if "rank1" in result else [result])]
+    identified = [result for result in expanded if "rank1" in result]
+    samples = {id(result): _samples(result, read) for result in others if result["samples"] and result["attributes"]}
+    return [
+        *identification_sections(identified, imported),
+        *verification_sections(verified),
+        *difference_section([*expanded, *verified]),
+        *attribute_sections(others, samples),
+        *(Section(f"Matches of {r['name']}", (_matches(r, read),)) for r in identified if _is_shown(r)),
+        *open_set_section(others),
+        *differential_sections(others),
+    ]
+
+
+def _headline(results: Sequence[Mapping[str, Any]]) -> str:
+    identified = [result for result in results if "rank1" in result]
     if identified:
-        figures.append(("Cumulative match characteristic", Markup(cmc_figure(identified, imported))))  # noqa: S704 - our own SVG
-        figures.append(("Rank-1 as distractors grow", Markup(distractor_figure(identified))))  # noqa: S704
-    searched = [result for result in results if result.get("det")]
-    if searched:
-        figures.append(("Strangers: DET", Markup(det_figure(searched))))  # noqa: S704
-    page = environment.get_template("page.html").render(
-        title=title,
-        headline=_headline(results, identified),
-        results=results,
-        identified=identified,
-        attributed=attributed,
-        attribute_rows=rows,
-        base_mean=mean_scores({row["name"]: row["base"] for row in rows})["majority"],
-        means=[mean_scores(result["attributes"]) for result in attributed],
-        ranked=any("average_precision" in score for row in rows for score in row["scores"] if score),
-        figures=figures,
-        attribute_plot=Markup(attribute_figure(attributed, names)) if names else None,  # noqa: S704
-        differences=_differences(identified),
-        differentials=[(result, _differentials(result)) for result in results if result.get("differentials")],
-        matches=[_matches(result, read) for result in identified if _is_shown(result)],
-        samples=[_samples(result, read) for result in attributed if result["samples"]],
-        measured=[(result, _command(result)) for result in results],
-    )
-    write_text(out, page)
-
-
-def _variants(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A result, and what it says besides of the same embeddings, such as without noisy images."""
-    others = result.get("variants") or {}
-    if not others:
-        return [dict(result)]
-    raw = dict(result) | {"name": f"{result['name']} (raw)"}
-    return [raw, *(dict(result) | part | {"name": f"{result['name']} ({name})"} for name, part in others.items())]
-
-
-def _headline(results: Sequence[Mapping[str, Any]], identified: Sequence[Mapping[str, Any]]) -> str:
-    if not identified:
-        data = results[0]["data"]
-        return f"Attributes measured on {data['images']} pictures of {data['people']} people."
-    trained = [result for result in identified if result["checkpoint"]] or identified
-    best = max(trained, key=lambda result: result["rank1"])
-    kind = "people" if best["protocol"] == "folder" else "candidates"
-    return (
-        f"Among {best['people']:,} {kind}, {best['name']} names the right one first in "
-        f"{100 * best['rank1']:.1f} % of {best['probes']} searches per draw "
-        f"(95 % interval {100 * best['rank1_low']:.1f} to {100 * best['rank1_high']:.1f} %)."
-    )
-
-
-def _differences(identified: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each pair on the same people: the difference, its interval, and what it supports.
-
-    A network with weights stands before a method without; of two networks the later one stands first.
-    """
-    rows = []
-    for index, earlier in enumerate(identified):
-        for later in identified[index + 1 :]:
-            first, second = (earlier, later) if earlier["checkpoint"] and not later["checkpoint"] else (later, earlier)
-            if not first["checkpoint"] and any(result["checkpoint"] for result in identified):
-                continue  # two baselines
-            try:
-                difference, low, high = rank1_difference(first, second)
-            except DataError:
-                continue  # measured on different people: there is nothing to pair
-            word = verdict(low, high)
-            rows.append({"first": first["name"], "second": second["name"], "word": word} | _span(difference, low, high))
-    return rows
-
-
-def _span(difference: float, low: float, high: float) -> dict[str, str]:
-    values = {"difference": difference, "low": low, "high": high}
-    return {key: f"{100 * value:+.1f}".replace("-", "\u2212") for key, value in values.items()}
-
-
-def _differentials(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """By each column: the measures that are given, a row per group, the ratios, and what is not given."""
-    parts = []
-    entries = result["differentials"]
-    for by in dict.fromkeys(entry["by"] for entry in entries):
-        of_column = [entry for entry in entries if entry["by"] == by]
-        given = [entry for entry in of_column if any(group["supported"] for group in entry["groups"])]
-        groups = [{group["group"]: group for group in entry["groups"]} for entry in of_column if entry["groups"]]
-        people: dict[str, int] = {}
-        for table in groups:
-            for name, group in table.items():
-                people[name] = max(people.get(name, 0), group["people"])
-        cells = [{group["group"]: group for group in entry["groups"]} for entry in given]
-        parts.append(
-            {
-                "by": by,
-                "measures": [(MEASURES[entry["measure"]], _target(entry)) for entry in given],
-                "rows": [(name, count, [table.get(name) for table in cells]) for name, count in people.items()],
-                "ratios": given,
-                "absent": [
-                    f"{MEASURES[entry['measure']]}: {entry['reason'] or 'too few errors are to be expected'}"
-                    for entry in of_column
-                    if entry not in given
-                ],
-                "figure": Markup(differential_figure(given, MEASURES)) if given else None,  # noqa: S704 - our own SVG
-            }
+        trained = [result for result in identified if result["checkpoint"]] or identified
+        best = max(trained, key=lambda result: float(result["rank1"]))
+        kind = "people" if best["protocol"] == "folder" else "candidates"
+        return (
+            f"Among {best['people']:,} {kind}, {best['name']} names the right one first in "
+            f"{100 * best['rank1']:.1f} % of {best['probes']:,} searches per draw "
+            f"(95 % interval {100 * best['rank1_low']:.1f} to {100 * best['rank1_high']:.1f} %)."
         )
-    return parts
+    decided = [result for result in results if is_verification(result)]
+    if decided:
+        counts = decided[0]["counts"]
+        return (
+            f"Verification on {counts['genuine']:,} pairs of one person's images and {counts['impostors']:,} pairs of "
+            f"two people's ({list_name(decided[0])}{'' if len(decided) == 1 else ', and other results'})."
+        )
+    data = results[0]["data"]
+    return f"Attributes measured on {data['images']:,} pictures of {data['people']:,} people."
 
 
-def _target(entry: Mapping[str, Any]) -> str:
-    if entry["target"] is None:
-        return ""
-    return f"at {'FMR' if entry['measure'] in ('fnmr', 'fmr') else 'FPIR'} {entry['target']:g}"
+def _measured(result: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]], str | None]:
+    """A result's name, what a reader has to know to repeat it, and the command that does."""
+    rows: list[tuple[str, str]] = []
+    if is_verification(result):
+        shown = "; ".join(f"{plain(key)} {value:,}" for key, value in result["counts"].items())
+        rows += [("list", "; ".join([list_name(result), *result["notes"]])), ("counts", shown)]
+    else:
+        data = result["data"]
+        counts = f"{data['root']}: {data['images']:,} pictures of {data['people']:,} people"
+        rows.append(("data", "; ".join([counts, *data.get("notes", [])])))
+    checkpoint = result["checkpoint"]
+    if checkpoint:
+        fusion = f", fusion {checkpoint['fusion']}" if checkpoint.get("fusion") else ""
+        rows.append(("checkpoint", f"{checkpoint['path']}, {checkpoint['variant']}, arm {checkpoint['arm']}{fusion}"))
+    fingerprint = (checkpoint or {}).get("fingerprint") or result.get("fingerprint")
+    if fingerprint:
+        rows.append(("fingerprint", str(fingerprint)[:16]))
+    if checkpoint and checkpoint.get("training"):
+        rows.append(("training", _listed(checkpoint["training"])))
+    rows += [("settings", _listed(result["settings"])), ("processor", result["processor"])]
+    if not is_verification(result):
+        rows.append(("faces not found", f"{result['faces_not_found']:,} (misses, in the denominator)"))
+        reasons = [image["reason"] for image in result["bad_images"][:3]]
+        rows.append(("unreadable", "; ".join([f"{len(result['bad_images']):,} (left out)", *reasons])))
+    return result["name"], rows, None if is_verification(result) else _command(result)
 
 
-def _attribute_row(attributed: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """One attribute's base rate, and its scores by each network (None where a network does not predict it)."""
-    scores = [result["attributes"].get(name) for result in attributed]
-    return {"name": name, "base": next(score for score in scores if score), "scores": scores}
+def _listed(values: Mapping[str, Any]) -> str:
+    shown = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in values.items()}
+    return "; ".join(f"{plain(key)} {value}" for key, value in shown.items() if value not in (None, ""))
 
 
 def _command(result: Mapping[str, Any]) -> str | None:
@@ -210,17 +175,17 @@ def _is_shown(result: Mapping[str, Any]) -> bool:
     return bool(result["checkpoint"]) and bool(result["examples"]["right"] or result["examples"]["wrong"])
 
 
-def _matches(result: Mapping[str, Any], read: ImageReader) -> dict[str, Any]:
+def _matches(result: Mapping[str, Any], read: ImageReader) -> Faces:
     root = Path(result["data"]["root"])
 
     def row(example: Mapping[str, Any]) -> dict[str, Any]:
         return dict(example) | {key: _picture(root, example[key], read) for key in ("probe", "found", "mate")}
 
     parts = {kind: [row(example) for example in result["examples"][kind]] for kind in ("right", "wrong")}
-    return {"name": result["name"]} | parts
+    return Faces("matches", "", parts)
 
 
-def _samples(result: Mapping[str, Any], read: ImageReader) -> dict[str, Any]:
+def _samples(result: Mapping[str, Any], read: ImageReader) -> Faces:
     root = Path(result["data"]["root"])
     faces = []
     for sample in result["samples"]:
@@ -231,7 +196,7 @@ def _samples(result: Mapping[str, Any], read: ImageReader) -> dict[str, Any]:
             right = None if truth is None else (chance >= limit) == bool(truth)
             bars.append({"name": name, "chance": chance, "truth": truth, "right": right})
         faces.append({"picture": _picture(root, sample["path"], read), "bars": bars})
-    return {"name": result["name"], "faces": faces}
+    return Faces("samples", f"What {result['name']} says of {len(faces)} faces", faces)
 
 
 def _picture(root: Path, path: str, read: ImageReader) -> dict[str, str | None]:

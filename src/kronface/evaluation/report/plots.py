@@ -1,4 +1,4 @@
-"""The report's figures, as SVG text."""
+"""The report's figures, and their forms on paper and on the screen."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,15 @@ from kronface.evaluation.devkit import DevkitCurves
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
 
+FEW = 4
+"""Curves whose bands can be told apart; those of more are drawn fainter."""
+
 DASHES = ("-", "--", "-.", ":")
 
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "kronface",  # the same results give the same bytes
+    "pdf.fonttype": 42,  # publishers refuse Type 3
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.grid": True,
@@ -28,29 +32,56 @@ STYLE: Any = {
 }
 
 
-def cmc_figure(results: Sequence[Mapping[str, Any]], imported: Sequence[DevkitCurves] = ()) -> str:
+def to_svg(figure: Figure) -> str:
+    """As SVG text, without a date."""
+    text = io.StringIO()
+    with rc_context(STYLE):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+def to_pdf(figure: Figure) -> bytes:
+    """As PDF, without a date, with its fonts."""
+    content = io.BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(content, format="pdf", metadata={"CreationDate": None})
+    return content.getvalue()
+
+
+def cmc_figure(results: Sequence[Mapping[str, Any]], imported: Sequence[DevkitCurves] = ()) -> Figure:
     """CMC curves on a logarithmic axis of ranks, with 95 % bands; those of other systems' files without."""
     with rc_context(STYLE):
         figure, axes = _new("rank (log)", "identified within that rank")
         for index, result in enumerate(results):
             ranks = result.get("cmc_ranks") or range(1, len(result["cmc"]) + 1)
-            _curve(axes, index, result["name"], ranks, result["cmc"], result["cmc_low"], result["cmc_high"])
+            _curve(
+                axes,
+                index,
+                result["name"],
+                ranks,
+                result["cmc"],
+                result["cmc_low"],
+                result["cmc_high"],
+                crowd=len(results),
+            )
         for index, other in enumerate(imported, len(results)):
             _curve(axes, index, f"{other.name} (imported)", other.ranks.tolist(), other.cmc.tolist())
         return _finish(figure, axes)
 
 
-def distractor_figure(results: Sequence[Mapping[str, Any]]) -> str:
+def distractor_figure(results: Sequence[Mapping[str, Any]]) -> Figure:
     """Rank-1 against the number of distractors, both exact means over subsets, with 95 % bands."""
     with rc_context(STYLE):
         figure, axes = _new("distractors (log)", "rank-1 identification rate")
         for index, result in enumerate(results):
             part = result["distractors"]
-            _curve(axes, index, result["name"], part["counts"], part["rank1"], part["low"], part["high"], marker="o")
+            rates = part["rank1"], part["low"], part["high"]
+            _curve(axes, index, result["name"], part["counts"], *rates, marker="o", crowd=len(results))
         return _finish(figure, axes)
 
 
-def det_figure(results: Sequence[Mapping[str, Any]]) -> str:
+def det_figure(results: Sequence[Mapping[str, Any]]) -> Figure:
     """FNIR against FPIR, both logarithmic."""
     with rc_context(STYLE):
         figure, axes = _new("false positive identification rate (log)", "false negative identification rate (log)")
@@ -69,7 +100,27 @@ def det_figure(results: Sequence[Mapping[str, Any]]) -> str:
         return _finish(figure, axes)
 
 
-def attribute_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+def roc_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Figure:
+    """TAR against the logarithm of FAR, of results of verification.
+
+    Args:
+        results: each with a curve.
+        names: of their curves.
+    """
+    with rc_context(STYLE):
+        figure, axes = _new("false accept rate (log)", "true accept rate")
+        for index, (result, name) in enumerate(zip(results, names, strict=True)):
+            kept = [(x, y) for x, y in zip(result["roc"]["far"], result["roc"]["tar"], strict=True) if x > 0]
+            if kept:
+                _curve(axes, index, name, [x for x, _ in kept], [y for _, y in kept])
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        low, high = axes.get_xlim()
+        if high > 100 * low:  # small rates take more room than large numbers
+            axes.xaxis.set_major_locator(LogLocator())
+        return _finish(figure, axes)
+
+
+def attribute_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Figure:
     """Balanced accuracy of each attribute per network, with 95 % intervals; chance is one half."""
     with rc_context(STYLE):
         figure = Figure(figsize=(6, 1.1 + 0.34 * len(names)), layout="constrained")
@@ -104,7 +155,7 @@ def attribute_figure(results: Sequence[Mapping[str, Any]], names: Sequence[str])
         return _finish(figure, axes, above=True)
 
 
-def differential_figure(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
+def differential_figure(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Figure:
     """Rates of each group with 95 % intervals, one panel per measure, each on its own scale; dashed: all groups.
 
     Args:
@@ -135,7 +186,7 @@ def differential_figure(entries: Sequence[Mapping[str, Any]], names: Mapping[str
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}"))
             axes.set_title(f"{names[entry['measure']]}, %", fontsize=10, loc="left")
-        return _svg(figure)
+        return figure
 
 
 def _new(x_label: str, y_label: str) -> tuple[Figure, Axes]:
@@ -161,13 +212,14 @@ def _curve(
     high: Sequence[float] | None = None,
     *,
     marker: str = "",
+    crowd: int = 1,
 ) -> None:
     colour = COLOURS[index % len(COLOURS)]
     axes.plot(
         x, y, color=colour, linestyle=DASHES[index % len(DASHES)], marker=marker, markersize=3, label=_label(name)
     )
     if low is not None and high is not None:
-        axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+        axes.fill_between(x, low, high, color=colour, alpha=0.12 if crowd <= FEW else 0.05, linewidth=0)
 
 
 def _label(name: str) -> str:
@@ -175,7 +227,7 @@ def _label(name: str) -> str:
     return name.replace("$", r"\$").lstrip("_") or "?"
 
 
-def _finish(figure: Figure, axes: Axes, *, above: bool = False) -> str:
+def _finish(figure: Figure, axes: Axes, *, above: bool = False) -> Figure:
     low, high = axes.get_xlim()
     if axes.get_xscale() == "log" and high > low * 10_000:  # room for powers of ten alone
         axes.xaxis.set_major_locator(LogLocator())
@@ -184,11 +236,4 @@ def _finish(figure: Figure, axes: Axes, *, above: bool = False) -> str:
             axes.legend(fontsize=9, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
         else:
             axes.legend(fontsize=9, frameon=False)
-    return _svg(figure)
-
-
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+    return figure

@@ -1,8 +1,6 @@
 """Rendered people as FaceScrub's probes among MegaFace's distractors, with the devkit's template lists."""
 
-import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +10,16 @@ from kronface.errors import ConfigError
 from kronface.files import Progress, no_progress, write_text
 from kronface.synth.export import templates
 from kronface.synth.export.crew import Crew
+from kronface.synth.export.facescrub import write_lists
 from kronface.synth.export.job import Job
-from kronface.synth.export.names import NAMES, invented_name, member_id
-from kronface.synth.export.truth import Truth
+from kronface.synth.export.names import NAMES, member_id, person_name
+from kronface.synth.export.sidecar import sidecar
 from kronface.synth.export.writing import (
     README,
     Note,
     check_numbers,
     claim,
     explanation,
-    open_files,
     read_notes,
     write_people,
     write_truth,
@@ -30,19 +28,11 @@ from kronface.synth.settings import Rendering
 
 PROBES = "facescrub"
 DISTRACTORS = "FlickrFinal2"
-ACTORS, ACTRESSES = "facescrub_actors.txt", "facescrub_actresses.txt"
-HEADER = "name\timage_id\tface_id\turl\tbbox\tsha256\n"
 
 SECOND_PICTURE = 0.487
 """Share of the distractors who have two pictures: MegaFace has 1,027,060 pictures of 690,572 people."""
 
-WITHOUT_BOX = 0.05
-"""Share of the sidecars without a bounding box; chosen."""
-
 LEAST_PROBES = 2
-
-POINTS = {"0": 1, "1": 0, "2": 2}
-"""The sidecars' names of the landmarks, by their number in the usual order: "1" is the picture's left eye."""
 
 LISTS = """\
 facescrub/           pictures of the probes, NAME/NAME_FACE.png; facescrub_actors.txt (men) and facescrub_actresses.txt
@@ -106,11 +96,11 @@ def write_megaface(
     distractors = sum(_pictures(person, seed) for person in range(first))
 
     def jobs() -> Iterator[Job]:
-        sidecar = partial(_sidecar, seed)
+        beside = partial(sidecar, seed)
         for person in range(first):
-            yield Job(seed, person, "portrait", _distractor_files(person, seed), rendering, masks, sidecar)
+            yield Job(seed, person, "portrait", _distractor_files(person, seed), rendering, masks, beside)
         for person in range(first, identities):
-            name = _folder_name(person, seed)
+            name = person_name(person, seed).replace(" ", "_")
             start = (person - first) * images + 1
             files = tuple(f"{PROBES}/{name}/{name}_{start + image}.png" for image in range(images))
             yield Job(seed, person, "portrait", files, rendering, masks)
@@ -136,14 +126,8 @@ def write_megaface(
     )
     names = (_inside(note).split("/")[0] for note in read_notes(out, among))
     templates.write_probe_list(out, (_inside(note) for note in read_notes(out, among)), names)
-    with ExitStack() as stack:
-        actresses, actors = open_files(stack, out, [ACTRESSES, ACTORS])
-        for file in (actors, actresses):
-            file.write(HEADER)
-        for note in write_truth(out, read_notes(out, range(identities))):
-            truth = note.truth
-            if truth.identity >= first:
-                (actors if truth.male else actresses).write(_facescrub_row(note, truth, seed))
+    faces = ((note, note.truth) for note in write_truth(out, read_notes(out, range(identities))))
+    write_lists(out, (face for face in faces if face[1].identity >= first), seed)
 
 
 def _inside(note: Note) -> str:
@@ -164,33 +148,3 @@ def _distractor_files(person: int, seed: int) -> tuple[str, ...]:
         f"{DISTRACTORS}/{member[:3]}/{member}/{photo + number}_{int(rng.integers(3))}.jpg"
         for number, photo in enumerate(sorted(photos))
     )
-
-
-def _folder_name(person: int, seed: int) -> str:
-    from kronface.synth.head import load_head
-    from kronface.synth.identity import draw_identity
-
-    male = draw_identity(load_head(), person, seed).male
-    return invented_name(person, male=male, seed=seed).replace(" ", "_")
-
-
-def _sidecar(seed: int, truth: Truth) -> bytes:
-    points = np.reshape(truth.landmarks, (5, 2))
-    content: dict[str, object] = {}
-    if np.random.default_rng([seed, truth.identity, 1 + truth.image, 1005]).random() >= WITHOUT_BOX:
-        names = ("x", "y", "width", "height")
-        content["bounding_box"] = {name: round(value, 2) for name, value in zip(names, truth.box, strict=True)}
-    content["landmarks"] = {
-        name: {axis: round(float(value), 2) for axis, value in zip("xy", points[number], strict=True)}
-        for name, number in POINTS.items()
-    }
-    return json.dumps(content).encode()
-
-
-def _facescrub_row(note: Note, truth: Truth, seed: int) -> str:
-    folder, file = truth.path.split("/")[1:]
-    face = file.removeprefix(f"{folder}_").removesuffix(".png")
-    left, top, width, height = truth.box
-    box = ",".join(str(max(round(value), 0)) for value in (left, top, left + width, top + height))
-    url = f"kronface:{seed}/{truth.identity + 1}/{truth.image + 1}"
-    return "\t".join([folder.replace("_", " "), face, face, url, box, note.digest]) + "\n"

@@ -35,6 +35,14 @@ def invented_name(number: int, *, male: bool, seed: int) -> str:
     return f"{GIVEN_STARTS[given]}{ends[end]} {surname}"
 
 
+def person_name(number: int, seed: int) -> str:
+    """The name of a rendered person: a man's or a woman's."""
+    from kronface.synth.head import load_head
+    from kronface.synth.identity import draw_identity
+
+    return invented_name(number, male=draw_identity(load_head(), number, seed).male, seed=seed)
+
+
 def member_id(number: int, *, seed: int) -> str:
     """A member's number as photograph sites give them, `53415754@N00`; no two people of a seed share one."""
     digits = shuffled(number, NSIDS, seed) + 10_000_000

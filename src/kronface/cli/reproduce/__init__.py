@@ -1,0 +1,1 @@
+"""`kronface reproduce`: one command per part of the paper."""
