@@ -186,9 +186,14 @@ def rendered(text: str, outputs: Sequence[Sequence[str]], files: str) -> str:
     return MADE.sub(linked, BLOCK.sub(shown, text))
 
 
+def unrun(text: str) -> str:
+    """A tutorial as it would be shown if its commands printed nothing and made nothing."""
+    return rendered(MADE.sub("", text), [[""] * len(block.commands()) for block in blocks(text)], "")
+
+
 def tutorials() -> list[Path]:
     """All tutorials, by name."""
-    return sorted(path for path in TUTORIALS.glob("*.md") if path.name != "index.md")
+    return sorted(TUTORIALS.glob("*.md"))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import kronface
-from kronface.cli.main import COMMANDS, build_command_parser, flags, main, normalise
+from kronface.cli.main import COMMANDS, build_command_parser, build_parser, config_first, flags, main, normalise
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
@@ -53,6 +53,16 @@ def test_options_are_typed_with_dashes_and_flags_stand_alone() -> None:
             "--sizes=[10,100]",
             "--aligned=true",
         ]
+
+
+def test_options_on_the_line_win_over_a_file_wherever_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text("arm: joint\nepochs: 3\n")
+    options = ["--out", "o", "--arm", "identity-only"]
+    for given in (["--config", str(file), *options], [*options, "--config", str(file)], [*options, f"--config={file}"]):
+        parsed = build_parser().parse_args(config_first(["train", *given]))
+        assert (parsed.train.arm, parsed.train.epochs) == ("identity-only", 3)
+    assert config_first(["evaluate", "folder", "R", "--config"]) == ["evaluate", "folder", "R", "--config"]
 
 
 def test_mistakes_in_the_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kronface.cli.main import COMMANDS, build_parser, flags, lists, normalise
-from run_tutorials import Block, TutorialError, blocks, rendered, run, tidy, tutorials
+from run_tutorials import Block, TutorialError, blocks, rendered, run, tidy, tutorials, unrun
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,6 +51,8 @@ def test_a_tutorial_is_run_and_shown_with_what_it_printed(tmp_path: Path) -> Non
     assert "print(2 + 2)\n```\n\n```text\n4\n```" in page
     assert "exit 2\nkronface: no\n```" in page
     assert "kronface is not run here" in page
+    assert "> echo in 12.5 s\n```" in unrun(SMALL)
+    assert "<!--" not in unrun(SMALL)
 
 
 def test_a_tutorial_is_run_again_only_when_something_has_changed(tmp_path: Path) -> None:

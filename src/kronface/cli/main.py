@@ -98,7 +98,7 @@ def _run(given: list[str]) -> int:
         if name == "--config" and file:
             check_config(Path(file))
     try:
-        parsed = parser.parse_args(normalise(given, flags(COMMANDS), lists(COMMANDS)))
+        parsed = parser.parse_args(config_first(normalise(given, flags(COMMANDS), lists(COMMANDS))))
     except ArgumentError as error:
         return _complain(_tidy(str(error), given))
     function, options = _select(parsed)
@@ -237,6 +237,21 @@ def normalise(
             value = value if value.startswith("[") or not value else f"[{value}]"
         result.append(name + equals + value)
     return result
+
+
+def config_first(given: Sequence[str]) -> list[str]:
+    """`--config FILE` before the other options of the command: what is read later wins, and that shall be the line."""
+    words = _command_words(given)
+    files: list[str] = []
+    others: list[str] = []
+    for word in given[len(words) :]:
+        if others[-1:] == ["--config"]:
+            files += [others.pop(), word]
+        elif word.startswith("--config="):
+            files.append(word)
+        else:
+            others.append(word)
+    return [*words, *files, *others]
 
 
 class _Parser(ArgumentParser):

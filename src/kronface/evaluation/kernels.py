@@ -259,7 +259,7 @@ def count_rows(
         tables: (B, parts + 2).
         errors: (B,) what a score of the product near a row's thresholds may be off by.
         slope: how much more, per unit of score.
-        turn: which rows are looked at whether that holds: every `stride`th, others in each tile.
+        turn: which rows are looked at whether that holds: each in `stride` rows, others in each tile.
         stride: 1 or more.
         tie: scores that differ by no more are the same.
         above: (L,) int64.
