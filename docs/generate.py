@@ -7,8 +7,10 @@ import torch
 
 from kronface.cli.main import COMMANDS, WITHOUT_POSITIONS, build_command_parser
 from kronface.data.attributes import FUSED, PREDICTED
+from kronface.evaluation.report.ablation_page import markdown
 from kronface.files import write_text
 from kronface.network.variants import ARMS, VARIANTS, build
+from kronface.studies.figures.activation import conclusions
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
@@ -49,7 +51,7 @@ def measurements_page() -> str:
     """The tables of benchmarks/results."""
     parts = [NOTE, "# Measurements\n\nEach table is what one `make bench-…` wrote, with the processor it ran on.\n"]
     for path in sorted(RESULTS.glob("*.json")):
-        if path.stem in ("synth", "ingredients", STATISTICS.stem):  # they have pages of their own
+        if path.stem in ("synth", "ingredients", "maps", "ablation", STATISTICS.stem):  # they have pages of their own
             continue
         parts.append(f"\n## {path.stem}\n\n| figure | value |\n| --- | --- |\n")
         for key, value in _flat(json.loads(path.read_text(encoding="utf-8"))):
@@ -143,9 +145,76 @@ def synth_page() -> str:
     return "".join(parts)
 
 
+def maps_page() -> str:
+    """Whether activation maps lie where the attribute is."""
+    parts = [
+        NOTE,
+        "# Activation maps\n\n"
+        'The paper shows maps of four attributes (Fig. 4) and says that the network "learns to localize" them, also in '
+        "whole pictures (§5.4). On rendered people that can be measured, for their nose, lips, eyes and the top of the "
+        "head are known.\n",
+    ]
+    path = RESULTS / "maps.json"
+    if not path.is_file():
+        return "".join([*parts, "\nNot measured yet: `make bench-maps`.\n"])
+    found = json.loads(path.read_text(encoding="utf-8"))
+    recipe, people = found["recipe"], found["people"]
+    parts.append(
+        f"\n`make bench-maps` trained {recipe['variant']} at {recipe['size']} pixels, {recipe['arm']}, on "
+        f"{people['train']} people with {found['images_each']} pictures each, {recipe['epochs']} epochs (processor: "
+        f"{found['processor']}), and drew maps of {found['maps_of']} other people who have the attribute: of an "
+        "aligned face, and of a whole picture in which nobody has looked for the face.\n\n"
+        "- `gradient`: Σₖ ∂f/∂uₖ · Aₖ; `position`: the attribute branch at each position of the last map.\n"
+        "- share inside: of what a map has above its mean, how much lies in the part; peak inside: how often its "
+        "highest value does. The part is widened by half a position of the map, 8 pixels. Means over people, 95 % intervals.\n"
+        "- uniform: what a map that is the same everywhere gets in both; redrawn: the mean of "
+        f"{found['redrawn_networks']} networks with weights drawn anew.\n\n"
+        "![maps of four attributes on aligned faces and a whole picture](static/figure-4.png)\n\n"
+        "| attribute | part | picture | map | share inside | uniform | redrawn | peak inside | redrawn |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+    )
+    for row in found["rows"]:
+        share, peak = row["share"], row["peak"]
+        cells = [row["attribute"].replace("_", " "), row["part"], row["picture"], row["map"], _span(share)]
+        cells += [f"{share['uniform']:.3f}", f"{share['redrawn']:.3f}", _span(peak), f"{peak['redrawn']:.3f}"]
+        parts.append(f"| {' | '.join(cells)} |\n")
+    parts.append(
+        "\nHow well the same network tells these attributes on test people, balanced accuracy at thresholds chosen on "
+        "validation people: "
+        + ", ".join(
+            f"{name.replace('_', ' ')} {value:.3f} [{low:.3f}, {high:.3f}]"
+            for name, (value, low, high) in found["balanced_accuracy"].items()
+        )
+        + ".\n\n## What they show\n\n"
+    )
+    parts += [f"- {line}\n" for line in conclusions(found)]
+    return "".join(parts)
+
+
+def _span(value: dict[str, float]) -> str:
+    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+
+
+def ablation_page() -> str:
+    """The ablation's tables and sentences."""
+    parts = [NOTE, "# Is joint training worth it?\n\n"]
+    path = RESULTS / "ablation.json"
+    if not path.is_file():
+        return "".join([*parts, "Not measured yet: `make bench-ablation`.\n"])
+    found = json.loads(path.read_text(encoding="utf-8"))
+    parts.append(
+        f"What `make bench-ablation{' --quick' if found['indicative'] else ''}` found (processor: {found['processor']})."
+        " [The map](architecture.md) says how arms, labels and intervals were chosen; `kronface ablate --help` how to "
+        "run it on other data.\n\n"
+    )
+    return "".join([*parts, markdown(found)])
+
+
 PAGES = {
+    "ablation.md": ablation_page,
     "commands.md": commands_page,
     "dimensions.md": dimensions_page,
+    "maps.md": maps_page,
     "measurements.md": measurements_page,
     "synth.md": synth_page,
     "synth-statistics.md": statistics_page,

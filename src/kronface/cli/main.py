@@ -19,7 +19,7 @@ from kronface.cli import ablate, compare, data, demo, extract, identify, report,
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
-from kronface.cli.reproduce import stages
+from kronface.cli.reproduce import figures, stages
 from kronface.errors import ConfigError, KronfaceError
 
 Command = Callable[..., str]
@@ -47,7 +47,15 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "report": report.report,
         "compare": compare.compare,
         "identify": identify.identify,
-        "reproduce": MappingProxyType({"stages": stages.stages}),
+        "reproduce": MappingProxyType(
+            {
+                "stages": stages.stages,
+                "figure-1": figures.figure_1,
+                "figure-2": figures.figure_2,
+                "figure-3": figures.figure_3,
+                "figure-4": figures.figure_4,
+            }
+        ),
     }
 )
 """Every command by its words; each is a function of plain arguments."""

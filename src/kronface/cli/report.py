@@ -23,27 +23,21 @@ def report(
         tables: folder for every table as CSV and LaTeX.
         figures: folder for every figure as SVG and PDF.
     """
-    from kronface.evaluation.devkit import read_cmc
     from kronface.evaluation.report.files import write_files
     from kronface.evaluation.report.page import build
-    from kronface.evaluation.result import load_any_result
+    from kronface.evaluation.result_files import read_results
     from kronface.faces.image import read_image
 
     for folder, option in ((tables, "--tables"), (figures, "--figures")):
         if folder is not None and folder.exists() and not folder.is_dir():
             raise ConfigError(f"{option} {folder} is a file: name a folder")
-    files = [results]
-    if results.is_dir():  # the devkit's matches stand beside its curves, and hold nothing to draw
-        files = sorted(path for path in results.glob("*.json") if not path.name.startswith("matches_"))
-    if not files:
-        raise ConfigError(f"{results} holds no results files: write some by kronface evaluate with --json")
-    foreign = [path for path in files if path.name.startswith("cmc_")]
+    found, imported = read_results(results)
     sections = build(
-        [load_any_result(path) for path in files if path not in foreign],
+        found,
         title=title,
         out=out,
         read=read_image,
-        imported=[read_cmc(path) for path in foreign],
+        imported=imported,
     )
     written = write_files(sections, tables=tables, figures=figures)
     lines = [f"report: {out}"]

@@ -120,6 +120,10 @@ class Records:
         """The rows where `mask` (n,) is true."""
         return replace(self, table=self.table.filter(pl.Series(mask)))
 
+    def take(self, rows: Sequence[int]) -> "Records":
+        """Some rows, in that order."""
+        return replace(self, table=self.table[list(rows)])
+
     def identities(self) -> list[str]:
         """The people, sorted; none where the data set does not say who anybody is."""
         return sorted(self.table["identity"].drop_nulls().unique())

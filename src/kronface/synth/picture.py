@@ -27,6 +27,9 @@ EYE_DISTANCE = float(CELEBA_POINTS[1, 0] - CELEBA_POINTS[0, 0])
 
 FRAMINGS = ("celeba", "portrait", "crop")
 
+REGIONS = ("background", "skin", "brows", "eyes", "nose", "lips", "hair", "other")
+"""What a pixel can show, by its number in `Picture.regions`."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -41,7 +44,7 @@ class Picture:
     box: Floats
     """(4,) of the face from forehead to chin: left, top, width, height, in pixels."""
     regions: NDArray[np.uint8] | None
-    """(H, W): 0 background, 1 skin, 2 brows, 3 eyes, 4 nose, 5 lips, 6 hair, 7 other; None unless asked for."""
+    """(H, W): numbers in `REGIONS`; None unless asked for."""
     labels: dict[str, int]
     """The eleven identity attributes, as an annotator would give them: without noise, those of the person."""
     person: Person

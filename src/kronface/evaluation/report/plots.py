@@ -49,6 +49,14 @@ def to_pdf(figure: Figure) -> bytes:
     return content.getvalue()
 
 
+def to_png(figure: Figure) -> bytes:
+    """As PNG, for pages that show no vectors."""
+    content = io.BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(content, format="png", dpi=200, metadata={"Software": None})
+    return content.getvalue()
+
+
 def cmc_figure(results: Sequence[Mapping[str, Any]], imported: Sequence[DevkitCurves] = ()) -> Figure:
     """CMC curves on a logarithmic axis of ranks, with 95 % bands; those of other systems' files without."""
     with rc_context(STYLE):

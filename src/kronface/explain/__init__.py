@@ -1,0 +1,1 @@
+"""Why a network says what it says, and whether such explanations can be trusted."""

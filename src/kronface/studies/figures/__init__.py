@@ -1,0 +1,1 @@
+"""The paper's figures, drawn anew from what is built and measured."""
