@@ -166,7 +166,8 @@ def maps_page() -> str:
         "aligned face, and of a whole picture in which nobody has looked for the face.\n\n"
         "- `gradient`: Σₖ ∂f/∂uₖ · Aₖ; `position`: the attribute branch at each position of the last map.\n"
         "- share inside: of what a map has above its mean, how much lies in the part; peak inside: how often its "
-        "highest value does. The part is widened by half a position of the map, 8 pixels. Means over people, 95 % intervals.\n"
+        "highest value does. The part is widened by half a position of the map, 8 pixels. Means over people, with 95 % "
+        "intervals.\n"
         "- uniform: what a map that is the same everywhere gets in both; redrawn: the mean of "
         f"{found['redrawn_networks']} networks with weights drawn anew.\n\n"
         "![maps of four attributes on aligned faces and a whole picture](static/figure-4.png)\n\n"
@@ -203,9 +204,9 @@ def ablation_page() -> str:
         return "".join([*parts, "Not measured yet: `make bench-ablation`.\n"])
     found = json.loads(path.read_text(encoding="utf-8"))
     parts.append(
-        f"What `make bench-ablation{' --quick' if found['indicative'] else ''}` found (processor: {found['processor']})."
-        " [The map](architecture.md) says how arms, labels and intervals were chosen; `kronface ablate --help` how to "
-        "run it on other data.\n\n"
+        f"What `python benchmarks/ablation.py{' --quick' if found['indicative'] else ''}` found, on the processor "
+        f"{found['processor']}. [The map](architecture.md) says how arms, labels and intervals were chosen; "
+        "`kronface ablate --help` how to run it on other data.\n\n"
     )
     return "".join([*parts, markdown(found)])
 

@@ -684,9 +684,10 @@ def _threads(wanted: int | None) -> int:
 
 
 def _tile_rows(rows: int, size: int, threads: int) -> int:
-    """Rows of a tile: they fit the cache, fill the registers, and give every thread several tiles."""
-    fitting = min(TILE, TILE_BYTES // (4 * size))
-    return max(min(fitting, -(-rows // (8 * threads))), 256)
+    """Rows of a tile: they fit the cache, fill the registers, and give every thread as many tiles, and several."""
+    fitting = max(min(TILE, TILE_BYTES // (4 * size)), 256)
+    each = max(-(-rows // (fitting * threads)), 8)
+    return max(-(-rows // (each * threads)), 256)
 
 
 def _table(embeddings: ArrayLike, what: str) -> NDArray[np.floating]:
