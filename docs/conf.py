@@ -99,7 +99,7 @@ def _linked(text: str, where: Path, page: Path) -> str:
 def words_alone(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:  # noqa: ARG001
     """Keeps napoleon from taking what stands before a colon for the type of a constant: types are in annotations."""
     if what in ("attribute", "data", "property"):
-        lines.insert(0, "")
+        lines.insert(0, "\\")  # an escaped end of line, which shows nothing; napoleon skips lines that are empty
 
 
 def tutorials_to_read(app: Sphinx, env: BuildEnvironment, *_: object) -> list[str]:  # noqa: ARG001

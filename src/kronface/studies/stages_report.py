@@ -242,8 +242,12 @@ def _drift_words(part: Mapping[str, Any]) -> str:
 
 
 def _points(part: Mapping[str, Any]) -> str:
-    ends = "" if part["low"] is None else f" [{100 * part['low']:+.1f}, {100 * part['high']:+.1f}]"
-    return f"{100 * part['value']:+.1f}{ends}"
+    ends = "" if part["low"] is None else f" [{_signed(part['low'])}, {_signed(part['high'])}]"
+    return f"{_signed(part['value'])}{ends}"
+
+
+def _signed(share: float) -> str:
+    return f"{round(100 * share, 1) + 0.0:+.1f}"  # never -0.0
 
 
 def _span(part: "Difference") -> dict[str, float | None]:
