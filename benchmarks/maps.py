@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from kronface.cli.evaluate.celeba import celeba
 from kronface.cli.progress import drawn_progress
@@ -49,7 +50,7 @@ def main() -> None:
             workers=2,
             progress=progress,
         )
-        recipe = {
+        recipe: dict[str, Any] = {
             "arm": "joint",
             "variant": "vgg19-quarter",
             "size": 112,

@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from kronface.cli.main import main
 from kronface.data.attributes import PREDICTED
 from kronface.errors import ConfigError
 from kronface.evaluation.bootstrap import resample_counts
-from kronface.network.variants import FUSIONS, build
+from kronface.network.fusion import FUSIONS
+from kronface.network.variants import build
 from kronface.studies.figures.activation import measure, region_of, summarise
 from kronface.studies.figures.architecture import measure_parts
 from kronface.synth.picture import REGIONS, take_picture
@@ -28,6 +30,13 @@ def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     lines = capsys.readouterr().err.strip().splitlines()
     assert [line for line in lines if line.startswith("kronface: ")] == lines[-1:], lines
     return lines[-1]
+
+
+def picture(path: Path) -> NDArray[np.uint8]:
+    """As it was written."""
+    image = cv2.imread(str(path))
+    assert image is not None
+    return np.asarray(image, np.uint8)
 
 
 # --- figure 1 ---------------------------------------------------------------------------------------------------------
@@ -46,7 +55,7 @@ def test_figure_1_is_the_papers_network(tmp_path: Path, capsys: pytest.CaptureFi
     svg = (tmp_path / "figure-1.svg").read_text()
     assert "average" in svg
     assert all(text in svg for text in ("5\u2009120", "10\u2009575", "86\u2009499\u2009482"))
-    assert cv2.imread(str(tmp_path / "figure-1.png")).shape[1] > 1500
+    assert picture(tmp_path / "figure-1.png").shape[1] > 1500
     assert (tmp_path / "figure-1.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -90,7 +99,7 @@ def test_figure_2_shows_sets_as_they_are_and_aligned(
     words = ["reproduce", "figure-2", *sets, "--images", "5", "--out", str(tmp_path)]
     assert main(words) == 0
     first = (tmp_path / "figure-2.png").read_bytes()
-    image = cv2.imread(str(tmp_path / "figure-2.png"))
+    image = picture(tmp_path / "figure-2.png")
     assert image.shape == (2 * (22 + 2 * 116), 5 * 116 - 4, 3)
     assert "figure: " in capsys.readouterr().out
     assert main(words) == 0
@@ -109,7 +118,7 @@ def test_figure_2_says_what_is_left_blank(tmp_path: Path, capsys: pytest.Capture
     text = capsys.readouterr().out
     assert text.count("left blank") == 3
     assert "2.png is not a picture" in text
-    image = cv2.imread(str(tmp_path / "figure-2.png"))
+    image = picture(tmp_path / "figure-2.png")
     assert image[22 + 56, 56, 0] == 90  # the grey picture as it is
     assert (image[22 + 116 :] == 255).all()  # and no face in it
 
@@ -173,19 +182,19 @@ def test_figure_4_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_regions_are_where_landmarks_are() -> None:
-    picture = take_picture(3, 1, 0, framing="portrait", masks=True)
-    assert picture.regions is not None
+    taken = take_picture(3, 1, 0, framing="portrait", masks=True)
+    assert taken.regions is not None
     for part, points in {"nose": [30], "lips": [51, 57]}.items():
-        region = region_of(picture, part)
-        for point in picture.landmarks68[points]:
+        region = region_of(taken, part)
+        for point in taken.landmarks68[points]:
             x, y = np.round(point).astype(int)
             assert region[y - 2 : y + 3, x - 2 : x + 3].any()
-    top = region_of(picture, "top of the head")
-    brows = picture.landmarks68[17:27, 1]
+    top = region_of(taken, "top of the head")
+    brows = taken.landmarks68[17:27, 1]
     rows = np.nonzero(top)[0]
     assert len(rows) > 500
     assert rows.max() < brows.max()
-    assert not (top & (picture.regions == REGIONS.index("background"))).any()
+    assert not (top & (taken.regions == REGIONS.index("background"))).any()
     with pytest.raises(ConfigError, match="masks"):
         region_of(take_picture(3, 1, 0, framing="crop"), "nose")
 

@@ -61,7 +61,8 @@ def position_maps(network: Network, images: Tensor, attributes: Sequence[str]) -
     count, _, height, width = feature_map.shape
     at_each = feature_map.permute(0, 2, 3, 1).flatten(0, 2)  # (N·h·w, K)
     logits = _scores(network, branch, branch(at_each), attributes)  # (N·h·w, T)
-    return logits.unflatten(0, (count, height, width)).permute(0, 3, 1, 2)
+    maps: Tensor = logits.unflatten(0, (count, height, width)).permute(0, 3, 1, 2)
+    return maps
 
 
 KINDS: Mapping[str, Callable[[Network, Tensor, Sequence[str]], Tensor]] = MappingProxyType(

@@ -237,7 +237,7 @@ def region_of(picture: "Picture", part: str) -> NDArray[np.bool_]:
     rows, columns = np.indices(picture.regions.shape)
     height = (columns - brows[:, 0].mean()) * up[0] + (rows - brows[:, 1].mean()) * up[1]
     above = height > max(float(((brows - brows.mean(0)) @ up).max()), 0.0)
-    return above & np.isin(picture.regions, [REGIONS.index("skin"), REGIONS.index("hair")])
+    return np.asarray(above & np.isin(picture.regions, [REGIONS.index("skin"), REGIONS.index("hair")]))
 
 
 class _Mapper:

@@ -60,8 +60,8 @@ def figure_2(
     detector = YuFaceDetector()
     parts: list[Image] = []
     lines: list[str] = []
-    for number, (layout, folder) in enumerate(pairs):
-        records = _choose(read_source(layout.name, folder), images, seed)
+    for number, (known, root) in enumerate(pairs):
+        records = _choose(read_source(known.name, root), images, seed)
         reader = FileReader(records, size=SIDE, detector=detector)
         raw, aligned = [], []
         for row, path in enumerate(records.table["path"].to_list()):
@@ -74,7 +74,7 @@ def figure_2(
                 raw, aligned = (part if len(part) > row else [*part, blank] for part in (raw, aligned))
             progress(STAGE, number * images + row + 1, len(pairs) * images)
         width = images * (SIDE + GAP) - GAP
-        title = _caption(f"{layout.title}: as they are, and aligned", width)
+        title = _caption(f"{known.title}: as they are, and aligned", width)
         parts += [title, _row(raw, width), _row(aligned, width)]
     path = out / "figure-2.png"
     write_image(path, np.concatenate(parts))
@@ -87,7 +87,8 @@ def _choose(records: Records, images: int, seed: int) -> Records:
     order = rng.permutation(len(records))
     people = records.table["identity"].to_list()
     seen: set[str | None] = set()
-    first, others = [], []
+    first: list[int] = []
+    others: list[int] = []
     for row in order.tolist():
         fresh = people[row] is not None and people[row] not in seen
         (first if fresh else others).append(row)
