@@ -3,17 +3,17 @@
 Trains the quarter-width joint network at 112 pixels on rendered people, as the demo trains its own, and runs
 `kronface reproduce figure-4` on it: other people, whose nose, lips, eyes and top of the head are known. Prints and
 writes `benchmarks/results/maps.json`, with the balanced accuracy of the four attributes on test people; the figure
-itself goes to `docs/static/figure-4.png`. About 25 minutes on two cores; goes on where it was ended.
+itself goes to `docs/static/figure-4.jpg`. About 25 minutes on two cores; goes on where it was ended.
 """
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from kronface.cli.evaluate.celeba import celeba
 from kronface.cli.progress import drawn_progress
+from kronface.faces.image import read_image, write_image
 from kronface.files import write_json
 from kronface.hardware import processor_name
 from kronface.studies.demo import LARGEST_YAW_RAD, LEFT_OUT
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/maps"), help="folder of the pictures and the training")
     parser.add_argument("--out", type=Path, default=RESULT)
-    parser.add_argument("--figure", type=Path, default=BENCHMARKS.parent / "docs" / "static" / "figure-4.png")
+    parser.add_argument("--figure", type=Path, default=BENCHMARKS.parent / "docs" / "static" / "figure-4.jpg")
     given = parser.parse_args()
     root, run = given.work / "people", given.work / "joint"
     with drawn_progress() as progress:
@@ -82,8 +82,7 @@ def main() -> None:
         "rows": found["rows"],
     }
     write_json(given.out, figures)
-    given.figure.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(given.work / "figure-4.png", given.figure)
+    write_image(given.figure, read_image(given.work / "figure-4.png"), quality=88)
 
 
 if __name__ == "__main__":

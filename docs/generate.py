@@ -170,7 +170,7 @@ def maps_page() -> str:
         "intervals.\n"
         "- uniform: what a map that is the same everywhere gets in both; redrawn: the mean of "
         f"{found['redrawn_networks']} networks with weights drawn anew.\n\n"
-        "![maps of four attributes on aligned faces and a whole picture](static/figure-4.png)\n\n"
+        "![maps of four attributes on aligned faces and a whole picture](static/figure-4.jpg)\n\n"
         "| attribute | part | picture | map | share inside | uniform | redrawn | peak inside | redrawn |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     )
