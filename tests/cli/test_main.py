@@ -1,17 +1,20 @@
 """The command line as a user meets it: options, help, one line and exit code 2 for mistakes, YAML configurations."""
 
 import errno
+import inspect
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 import kronface
-from kronface.cli.main import COMMANDS, build_command_parser, build_parser, config_first, flags, main, normalise
+from kronface.cli.main import COMMANDS, build_command_parser, build_parser, config_first, flags, lists, main, normalise
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
@@ -342,3 +345,17 @@ def test_the_pages_of_docs_are_up_to_date() -> None:
     spec.loader.exec_module(generate)
     for name, page in generate.PAGES.items():
         assert (ROOT / "docs" / name).read_text() == page(), f"run make pages: {name} is out of date"
+
+
+def test_an_option_takes_a_list_in_all_commands_or_in_none() -> None:
+    """Words are made into lists by an option's name alone, whatever the command."""
+
+    def functions(commands: Mapping[str, Any]) -> Iterator[Any]:
+        for entry in commands.values():
+            yield from [entry] if callable(entry) else functions(entry)
+
+    known = lists(COMMANDS)
+    for function in functions(COMMANDS):
+        for name, parameter in inspect.signature(function).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY and name in known:
+                assert "list[" in str(parameter.annotation) or "tuple[" in str(parameter.annotation), (function, name)

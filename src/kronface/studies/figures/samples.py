@@ -23,7 +23,7 @@ STAGE = "reading samples"
 
 
 def figure_2(
-    sets: list[str],
+    data_sets: list[str],
     *,
     out: Path = Path("runs/figures"),
     images: int = 8,
@@ -33,7 +33,7 @@ def figure_2(
     """Draws sample pictures of data sets, two rows each: as they are, and aligned. Leaves figure-2.png.
 
     Args:
-        sets: LAYOUT=FOLDER of each data set, as celeba=CelebA megaface=MegaFace; kronface data layouts names the
+        data_sets: LAYOUT=FOLDER of each data set, as celeba=CelebA megaface=MegaFace; kronface data layouts names the
             layouts, and kronface synth write makes stand-ins.
         out: folder for the file.
         images: pictures of each set, of as many people where it has them.
@@ -52,7 +52,7 @@ def figure_2(
     if images < 1:
         raise ConfigError(f"images is {images}: it must be at least 1")
     pairs = []
-    for text in sets:
+    for text in data_sets:
         layout, equals, folder = text.partition("=")
         if not equals or not folder:
             raise ConfigError(f"'{text}' is no LAYOUT=FOLDER: write such as celeba=CelebA")
