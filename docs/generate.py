@@ -10,7 +10,7 @@ from kronface.data.attributes import FUSED, PREDICTED
 from kronface.evaluation.report.ablation_page import markdown
 from kronface.files import write_text
 from kronface.network.variants import ARMS, VARIANTS, build
-from kronface.studies.figures.activation import conclusions
+from kronface.studies.figures.activation import conclusions, rate
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
@@ -176,8 +176,8 @@ def maps_page() -> str:
     )
     for row in found["rows"]:
         share, peak = row["share"], row["peak"]
-        cells = [row["attribute"].replace("_", " "), row["part"], row["picture"], row["map"], _span(share)]
-        cells += [f"{share['uniform']:.3f}", f"{share['redrawn']:.3f}", _span(peak), f"{peak['redrawn']:.3f}"]
+        cells = [row["attribute"].replace("_", " "), row["part"], row["picture"], row["map"], rate(share)]
+        cells += [f"{share['uniform']:.3f}", f"{share['redrawn']:.3f}", rate(peak), f"{peak['redrawn']:.3f}"]
         parts.append(f"| {' | '.join(cells)} |\n")
     parts.append(
         "\nHow well the same network tells these attributes on test people, balanced accuracy at thresholds chosen on "
@@ -190,10 +190,6 @@ def maps_page() -> str:
     )
     parts += [f"- {line}\n" for line in conclusions(found)]
     return "".join(parts)
-
-
-def _span(value: dict[str, float]) -> str:
-    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
 
 
 def ablation_page() -> str:

@@ -17,7 +17,7 @@ from kronface.errors import ConfigError
 from kronface.evaluation.bootstrap import resample_counts
 from kronface.network.fusion import FUSIONS
 from kronface.network.variants import build
-from kronface.studies.figures.activation import measure, region_of, summarise
+from kronface.studies.figures.activation_measures import measure, region_of, summarise
 from kronface.studies.figures.architecture import measure_parts
 from kronface.synth.picture import REGIONS, take_picture
 from tests.evaluation.test_comparison import result_of

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from kronface.evaluation.report.plots import to_pdf
 from kronface.evaluation.report.section import Section, tables_and_plots
 from kronface.evaluation.report.table import Table, to_csv, to_latex
@@ -33,10 +35,15 @@ def write_files(sections: Sequence[Section], *, tables: Path | None = None, figu
             write_text(folder / f"{stem}.tex", to_latex(part))
             written += [folder / f"{stem}.csv", folder / f"{stem}.tex"]
         else:
-            write_text(folder / f"{stem}.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{part.svg}')
-            write_bytes(folder / f"{stem}.pdf", to_pdf(part.figure))
+            write_vectors(folder / stem, part.svg, part.figure)
             written += [folder / f"{stem}.svg", folder / f"{stem}.pdf"]
     return written
+
+
+def write_vectors(stem: Path, svg: str, figure: Figure) -> None:
+    """Writes `STEM.svg` and `STEM.pdf`; `svg` is that of `plots.to_svg`."""
+    write_text(stem.with_name(f"{stem.name}.svg"), f'<?xml version="1.0" encoding="utf-8"?>\n{svg}')
+    write_bytes(stem.with_name(f"{stem.name}.pdf"), to_pdf(figure))
 
 
 def _free(name: str, kind: str, taken: set[tuple[str, str]]) -> str:

@@ -74,7 +74,8 @@ def figure_1(
         ConfigError: an impossible network.
         CheckpointError: the checkpoint cannot be read.
     """
-    from kronface.evaluation.report.plots import to_pdf, to_png, to_svg
+    from kronface.evaluation.report.files import write_vectors
+    from kronface.evaluation.report.plots import to_png, to_svg
     from kronface.network.network import Network
     from kronface.network.variants import build
 
@@ -99,8 +100,7 @@ def figure_1(
     text = describe(parts, total)
     figure = draw(parts, f"{title}: {_number(total)} parameters")
     write_text(out / "figure-1.txt", text + "\n")
-    write_text(out / "figure-1.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{to_svg(figure)}')
-    write_bytes(out / "figure-1.pdf", to_pdf(figure))
+    write_vectors(out / "figure-1", to_svg(figure), figure)
     write_bytes(out / "figure-1.png", to_png(figure))
     return f"{text}\n\nfigure: {out / 'figure-1.png'}"
 

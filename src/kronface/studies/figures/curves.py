@@ -21,8 +21,9 @@ def figure_3(results: Path, *, out: Path = Path("runs/figures")) -> str:
         ConfigError: nothing there has a CMC.
         DataError: a file is no results file.
     """
+    from kronface.evaluation.report.files import write_vectors
     from kronface.evaluation.report.identification import with_variants
-    from kronface.evaluation.report.plots import cmc_figure, to_pdf, to_png, to_svg
+    from kronface.evaluation.report.plots import cmc_figure, to_png, to_svg
     from kronface.evaluation.result_files import read_results
 
     found, imported = read_results(results)
@@ -30,8 +31,7 @@ def figure_3(results: Path, *, out: Path = Path("runs/figures")) -> str:
     if not shown and not imported:
         raise ConfigError(f"{results} holds no CMC: write one by kronface evaluate megaface, celeba or folder --json")
     figure = cmc_figure(shown, imported)
-    write_text(out / "figure-3.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{to_svg(figure)}')
-    write_bytes(out / "figure-3.pdf", to_pdf(figure))
+    write_vectors(out / "figure-3", to_svg(figure), figure)
     write_bytes(out / "figure-3.png", to_png(figure))
     rows, lines = ["name,rank,rate"], []
     curves = [
