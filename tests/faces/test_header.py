@@ -70,7 +70,7 @@ def test_a_cut_jpeg_is_noticed_behind_a_whole_thumbnail() -> None:
     assert found is not None
     assert cut is not None
     assert (found.width, found.damage) == (60, "")
-    assert (cut.width, cut.damage) == (60, "is cut short")
+    assert (cut.width, cut.damage) == (60, "is cut short: copy it again")
 
 
 def test_what_follows_the_end_of_a_jpeg_does_not_matter() -> None:
@@ -111,7 +111,7 @@ def test_a_png_with_a_wrong_checksum_is_damaged() -> None:
     data[data.index(b"IDAT") + 20] ^= 1
     header = read_header(bytes(data))
     assert header is not None
-    assert header.damage == "is damaged"
+    assert header.damage == "is damaged: copy it again"
 
 
 def test_sizes_are_read_without_pixels() -> None:

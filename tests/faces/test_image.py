@@ -27,7 +27,7 @@ def encode(image: NDArray[np.uint8], kind: str, mode: str | None = None, **optio
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
 def test_lossless_pictures_come_out_as_they_went_in(kind: str) -> None:
     np.testing.assert_array_equal(decode_image(encode(NOISE, kind), "x"), NOISE)
 
@@ -54,7 +54,9 @@ def test_exif_orientation_is_applied_once(kind: str, orientation: int) -> None:
     assert np.abs(decoded.astype(int) - expected).mean() < 3
 
 
-@pytest.mark.parametrize(("kind", "mode"), [("PNG", "L"), ("JPEG", "L"), ("PNG", "1"), ("PNG", "P"), ("GIF", "L")])
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("PNG", "L"), ("JPEG", "L"), ("PNG", "1"), ("PNG", "P"), ("GIF", "L"), ("PPM", "L")]
+)
 def test_grey_and_palettes_have_three_channels(kind: str, mode: str) -> None:
     data = encode(SMOOTH, kind, mode)
     with Pillow.open(io.BytesIO(data)) as picture:
@@ -186,3 +188,24 @@ def test_written_pictures_are_read_again(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"ends in \.jpg or \.png"):
         write_image(tmp_path / "x.nonsense", NOISE)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["deeper", "x.jpg"]
+
+
+def test_netpbm_with_comments_and_sixteen_bits() -> None:
+    grey = np.arange(6, dtype=np.uint16).reshape(2, 3) * 10_000
+    data = b"P5\n# by hand\n3\t# columns\n2\r65535\n" + grey.astype(">u2").tobytes()
+    np.testing.assert_array_equal(decode_image(data, "x")[:, :, 1], (grey.astype(int) + 128) // 257)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"P5 3 2 255\n12345", "is cut short: copy it again"),
+        (b"P5 3 2 100\n123456", "has pixels from 0 to 100, not 255 or 65535: save it as PNG"),
+        (b"P6 99999 99999 255\n123456", "more than the limit"),
+        (b"P5 3 x 255\n123456", "is not a picture, or is damaged"),
+        (b"P2 3 2 255\n1 2 3 4 5 6", "is not a picture, or is damaged"),
+    ],
+)
+def test_netpbm_that_cannot_be_read(data: bytes, said: str) -> None:
+    with pytest.raises(ImageError, match=said):
+        decode_image(data, "x")

@@ -12,22 +12,22 @@ class Header:
     """The outside of a picture."""
 
     kind: str
-    """JPEG, PNG, WebP, BMP, TIFF or GIF."""
+    """JPEG, PNG, WebP, BMP, TIFF, GIF or PNM."""
     width: int
     """In pixels, as stored."""
     height: int
     orientation: int = 1
     """EXIF's, 1 to 8, where the decoder leaves it to the caller to apply it."""
     damage: str = ""
-    """What is wrong with the file; empty where it is whole as far as its outside shows."""
+    """What is wrong with the file, and the remedy; empty where it is whole as far as its outside shows."""
 
 
-CUT = "is cut short"
+CUT = "is cut short: copy it again"
 ORIENTATION = 0x0112
 
 
 def read_header(data: bytes) -> Header | None:
-    """The header of a JPEG, PNG, WebP, BMP, TIFF or GIF file; None for anything else, or where it breaks off."""
+    """The header of a JPEG, PNG, WebP, BMP, TIFF, GIF or PNM file; None for anything else, or where it breaks off."""
     for magic, reader in READERS:
         if magic.match(data):
             try:
@@ -82,7 +82,7 @@ def _png(data: bytes) -> Header:
         # The decoder checks as well, but complains on the terminal, where the caller cannot hold it back.
         (checksum,) = struct.unpack_from(">I", data, end - 4)
         if name[:1].isupper() and zlib.crc32(memoryview(data)[position + 4 : end - 4]) != checksum:
-            return Header("PNG", width, height, orientation, "is damaged")
+            return Header("PNG", width, height, orientation, "is damaged: copy it again")
         if name == b"eXIf":
             orientation = _exif_orientation(data[position + 8 : end - 4])
         if name == b"IEND":
@@ -155,6 +155,24 @@ def _gif(data: bytes) -> Header:
     return Header("GIF", width, height, damage="" if b"\0;" in data[-512:] else CUT)
 
 
+def _pnm(data: bytes) -> Header:
+    """Netpbm's binary grey and colour maps (PGM, PPM): numbers in decimals, comments among them, then raw pixels."""
+    found = _PNM.match(data)
+    if found is None:
+        raise ValueError
+    width, height, most = (int(found[name]) for name in ("width", "height", "most"))
+    if most not in (255, 65535):
+        return Header("PNM", width, height, damage=f"has pixels from 0 to {most}, not 255 or 65535: save it as PNG")
+    size = width * height * (3 if data[1:2] == b"6" else 1) * (1 if most == 255 else 2)
+    return Header("PNM", width, height, damage=CUT if len(data) - found.end() < size else "")
+
+
+_BLANK = rb"(?:\s|#[^\n\r]*[\n\r])+"
+_PNM = re.compile(
+    rb"P[56]" + _BLANK + rb"(?P<width>\d{1,9})" + _BLANK + rb"(?P<height>\d{1,9})" + _BLANK + rb"(?P<most>\d{1,9})\s"
+)
+
+
 def _exif_orientation(block: bytes) -> int:
     """The orientation in an EXIF block, which is a small TIFF file; 1 where there is none, or no valid one."""
     try:
@@ -199,5 +217,6 @@ READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header]], ...] = (
     (re.compile(rb"BM"), _bmp),
     (re.compile(rb"II[*+]\0|MM\0[*+]"), _tiff),
     (re.compile(rb"GIF8[79]a"), _gif),
+    (re.compile(rb"P[56][\s#]"), _pnm),
 )
 """Each kind's first bytes, and its reader."""

@@ -15,7 +15,7 @@ from kronface.files import write_bytes
 Image = NDArray[np.uint8]
 """A picture: (H, W, 3) uint8, RGB."""
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pnm")
 """Endings of file names that are taken for pictures, in lower case."""
 
 MAX_PIXELS = 100_000_000
@@ -55,13 +55,13 @@ def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Ima
     header = read_header(data)
     if header is None:
         kind = "is not a picture, or is damaged" if data else "is empty"
-        raise ImageError(f"{name} {kind}: bring a JPEG, PNG, WebP, BMP or TIFF file")
+        raise ImageError(f"{name} {kind}: bring a JPEG, PNG, WebP, BMP, TIFF or PGM file")
     if header.width * header.height > max_pixels:
         raise ImageError(
             f"{name} has {header.width}x{header.height} pixels, more than the limit of {max_pixels}: shrink it"
         )
     if header.damage:
-        raise ImageError(f"{name} {header.damage}: copy it again")
+        raise ImageError(f"{name} {header.damage}")
     if header.kind == "PNG":
         data = without_profile(data)
     try:

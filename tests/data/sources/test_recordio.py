@@ -145,7 +145,7 @@ def test_a_damaged_picture_is_bad_and_the_others_are_read(tmp_path: Path) -> Non
     problem = found[3][2]
     assert problem is not None
     assert problem.reason == f"{tmp_path / 'train.rec' / '4'} is not a picture, or is damaged: bring a JPEG, PNG, " + (
-        "WebP, BMP or TIFF file"
+        "WebP, BMP, TIFF or PGM file"
     )
 
 
