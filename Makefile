@@ -10,7 +10,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml requirements.lock
 	@start=$$(date +%s); \
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev]' && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,runtime,dlib,dev]' && \
 	touch $(STAMP) && \
 	echo "packages installed in $$(( $$(date +%s) - start )) s"
 
@@ -35,14 +35,14 @@ bench-%: $(STAMP)
 bench-synth bench-ingredients: .venv/.judges
 
 .venv/.judges: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev,judges]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,runtime,dlib,dev,judges]'
 	touch $@
 
 # An exact search is measured beside another project's.
 bench-evaluation: .venv/.peers
 
 .venv/.peers: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev,peers]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,runtime,dlib,dev,peers]'
 	touch $@
 
 # The pages of docs/ that follow from the code and from benchmarks/results; a test holds them to it.
@@ -60,14 +60,14 @@ docs-check: .venv/.docs
 	$(BIN)/sphinx-build --fail-on-warning --quiet -b dummy -D tutorials_are_run=0 -d build/doctrees-check docs build/docs-check
 
 .venv/.docs: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,runtime,dlib,dev,docs]'
 	touch $@
 
 # The lock: what a fresh resolution of pyproject.toml gives today. Run it to move to newer versions, then the tests.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet torch==2.13.0
-	build/lock/bin/python -m pip install --quiet '.[synth,dev,judges,peers,docs]'
+	build/lock/bin/python -m pip install --quiet '.[synth,runtime,dlib,dev,judges,peers,docs]'
 	build/lock/bin/python -m pip freeze --exclude kronface | sed 's/+cpu$$//' | grep -v ' @ ' > requirements.lock
 
 # The wheel as a user gets it: built from the tree, installed alone with the lock as constraint, run outside of the tree.

@@ -15,7 +15,6 @@ from typing import Any
 from kronface.cli.ablate import ablate
 from kronface.cli.progress import drawn_progress
 from kronface.files import write_bytes, write_json
-from kronface.hardware import processor_name
 from kronface.studies.ablation import ABOUT, RESULTS, SETTINGS, run_folder
 from kronface.studies.ablation_arms import ARMS
 from kronface.studies.ablation_run import read_result, write_result
@@ -45,7 +44,8 @@ def main() -> None:
             keep(given.work, kept, before)
     print(said)
     found = json.loads((given.work / RESULTS).read_text(encoding="utf-8"))
-    write_json(given.out, {"processor": processor_name()} | found)
+    processors = {run["processor"] for run in gather(given.work)["runs"]}
+    write_json(given.out, {"processor": " and ".join(sorted(processors))} | found)
 
 
 def take_over(runs: dict[str, Any], work: Path) -> None:

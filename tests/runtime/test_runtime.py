@@ -13,6 +13,7 @@ from kronface.data.sources.folder import folder
 from kronface.errors import CheckpointError, DataError
 from kronface.faces.detect import Face, YuFaceDetector
 from kronface.faces.image import read_image, write_image
+from kronface.network.checkpoint import CALIBRATION, fingerprint
 from kronface.network.variants import build
 from kronface.runtime.calibrate import calibrate_checkpoint, load_calibration
 from kronface.runtime.drawing import draw_faces
@@ -90,18 +91,17 @@ def test_pixels_find_the_very_same_picture(celeba_people: Path) -> None:
 def test_thresholds_are_kept_beside_the_checkpoint_and_belong_to_it(celeba_people: Path, tmp_path: Path) -> None:
     network = build(variant="vgg19-quarter", predicted=PREDICTED, fused=FUSED, identities=5, size=32)
     checkpoint, other = tmp_path / "a", tmp_path / "b"
-    network.save_pretrained(checkpoint)
+    mark = network.save_pretrained(checkpoint)
     held_out = celeba(celeba_people).select(split="validation")
     with pytest.raises(CheckpointError, match="missing"):
-        load_calibration(checkpoint)
+        load_calibration(checkpoint / CALIBRATION, mark)
     assert "4 held-out people" in calibrate_checkpoint(checkpoint, held_out)
-    assert load_calibration(checkpoint).threshold_for(2).score <= 1
-    build(variant="vgg19-quarter", predicted=PREDICTED, fused=FUSED, identities=5, size=32, seed=1).save_pretrained(
-        other
-    )
+    assert load_calibration(checkpoint / CALIBRATION, mark).threshold_for(2).score <= 1
+    other_network = build(variant="vgg19-quarter", predicted=PREDICTED, fused=FUSED, identities=5, size=32, seed=1)
+    other_network.save_pretrained(other)
     shutil.copy(checkpoint / "calibration.json", other)
     with pytest.raises(CheckpointError, match="other weights"):
-        load_calibration(other)
+        load_calibration(other / CALIBRATION, fingerprint(other_network))
     assert "no threshold" in calibrate_checkpoint(checkpoint, celeba(celeba_people).select(split="test"))
 
 

@@ -18,7 +18,9 @@ def default_checkpoint() -> Path:
     return DEMO
 
 
-def checkpoint_name(folder: Path) -> str:
-    """What a checkpoint is called where no name is given: `mine/best` for `runs/mine/best`, else its folder's name."""
-    where = folder.resolve()
-    return f"{where.parent.name}/{where.name}" if where.name in ("best", "last") else where.name
+def checkpoint_name(source: Path) -> str:
+    """What a network is called where no name is given: `mine/best` for `runs/mine/best`, else its folder or file."""
+    where = source.resolve()
+    if where.is_dir():
+        return f"{where.parent.name}/{where.name}" if where.name in ("best", "last") else where.name
+    return where.stem

@@ -19,6 +19,7 @@ def extract(
     flip: bool = False,
     batch_size: int = 64,
     workers: int | None = None,
+    allow_seen: bool = False,
     device: str = "auto",
     max_bad_share: float = 0.01,
     progress: Progress = no_progress,
@@ -33,7 +34,8 @@ def extract(
         root: the data set's folder.
         out: folder of the store.
         layout: of the data set; kronface data check knows them all.
-        checkpoint: a checkpoint folder; the demo's joint network by default.
+        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
+            demo's joint network by default.
         split: train, validation or test; all by default.
         aligned: the pictures are crops at the reference points already.
         official: require the official set's counts.
@@ -41,6 +43,7 @@ def extract(
         flip: add the mirrored face's embedding.
         batch_size: faces per pass of the network.
         workers: processes that decode and detect meanwhile; half of the processors by default.
+        allow_seen: measure a network also on people whom its training saw.
         device: auto, cpu, cuda or cuda:N.
         max_bad_share: share of unreadable pictures above which it stops.
         progress: called after every picture.
@@ -49,8 +52,8 @@ def extract(
     from kronface.errors import ConfigError
     from kronface.faces.detect import YuFaceDetector
     from kronface.hardware import available_processors
-    from kronface.runtime.embedder import NetworkEmbedder
     from kronface.runtime.extract_store import extract_store
+    from kronface.runtime.load import check_unseen, load_embedder
     from kronface.runtime.verify import MirroredEmbedder
 
     if split is not None and split not in ("train", "validation", "test"):
@@ -61,7 +64,8 @@ def extract(
         if len(records) == 0:
             raise ConfigError(f"{root} has no pictures in the {split} split: leave --split out, or choose another")
     chosen = checkpoint or default_checkpoint()
-    embedder = NetworkEmbedder.from_pretrained(chosen, device=device)
+    embedder = load_embedder(chosen, device=device)
+    check_unseen(embedder, records.name, allow=allow_seen)
     found = extract_store(
         records,
         MirroredEmbedder(embedder) if flip else embedder,
@@ -75,6 +79,7 @@ def extract(
         progress=progress,
     )
     lines = [
+        f"network: {embedder.about}",
         f"{found.rows:,} pictures of {records.table['identity'].n_unique():,} people in {out}: "
         f"{found.embedded:,} embedded now, {found.rows - found.embedded:,} were there",
         f"faces not found: {found.not_found:,}; unreadable: {len(found.bad):,}",

@@ -12,6 +12,7 @@ def identify(
     people: Path,
     checkpoint: Path | None = None,
     threshold: float | None = None,
+    calibration: Path | None = None,
     save: Path | None = None,
     device: str = "auto",
     max_bad_share: float = 0.01,
@@ -26,8 +27,10 @@ def identify(
     Args:
         photo: the photograph.
         people: one folder per person; pictures with several faces of like size are left out.
-        checkpoint: a checkpoint folder; the demo's joint network by default.
+        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
+            demo's joint network by default.
         threshold: least score for a name, in place of the checkpoint's own.
+        calibration: file of the thresholds that kronface calibrate has measured; the one beside the network by default.
         save: file for the photograph with boxes and names drawn on it.
         device: auto, cpu, cuda or cuda:N.
         max_bad_share: share of unreadable pictures of the people above which it stops.
@@ -36,30 +39,34 @@ def identify(
     import numpy as np
 
     from kronface.data.sources.folder import folder
-    from kronface.errors import CheckpointError, DataError, ImageError
+    from kronface.errors import CheckpointError, ConfigError, DataError, ImageError
     from kronface.faces.detect import YuFaceDetector
     from kronface.faces.image import check_image_path, read_image, write_image
     from kronface.gallery.memory import MemoryGallery
-    from kronface.runtime.calibrate import load_calibration
+    from kronface.runtime.calibrate import calibration_file, load_calibration
     from kronface.runtime.drawing import draw_faces
-    from kronface.runtime.embedder import NetworkEmbedder
     from kronface.runtime.extract import extract
+    from kronface.runtime.load import load_embedder
     from kronface.runtime.pipeline import Pipeline
 
+    if threshold is not None and calibration is not None:
+        raise ConfigError("--threshold takes the place of the thresholds in --calibration: leave one of them out")
     # What can fail at the end is looked at first: enrolling many people takes long.
     if save is not None:
         check_image_path(save)
         check_writable(save)
     image = read_image(photo)
     chosen = checkpoint or default_checkpoint()
-    embedder = NetworkEmbedder.from_pretrained(chosen, device=device)
+    embedder = load_embedder(chosen, device=device)
     detector = YuFaceDetector()
     faces = Pipeline(detector, embedder).analyse(image)
     if not faces:
         raise ImageError(f"{photo} shows no face that the detector finds: bring a larger or a sharper picture")
     if faces[0].embedding is None:
         raise CheckpointError(f"{chosen} has no identity branch, so it cannot identify: choose another checkpoint")
-    calibration = load_calibration(chosen) if threshold is None else None
+    thresholds = None
+    if threshold is None:
+        thresholds = load_calibration(calibration or calibration_file(chosen), embedder.fingerprint)
     records = folder(people)
     found = extract(
         records,
@@ -80,12 +87,13 @@ def identify(
     if len(gallery) == 0:
         raise DataError(f"{people}: no face was found on any picture: nobody can be enrolled")
 
-    lines = [f"{len(faces)} faces on {photo}; {len(gallery)} people enrolled from {int(shown.sum())} pictures"]
+    lines = [f"network: {embedder.about}"]
+    lines.append(f"{len(faces)} faces on {photo}; {len(gallery)} people enrolled from {int(shown.sum())} pictures")
     lines += [f"left out: {problem.reason}" for problem in (*found.bad, *found.not_found)]
     lines += [f"note: {note}" for note in records.notes]
-    if calibration is not None:
+    if thresholds is not None:
         images = int(np.median([gallery.images(name) for name in gallery.names()]))
-        limit = calibration.threshold_for(len(gallery), images)
+        limit = thresholds.threshold_for(len(gallery), images)
         least = limit.score
         beyond = ", extrapolated: more people than it was measured with" if limit.extrapolated else ""
         lines.append(f"threshold {least:.4f} (FPIR {limit.fpir} with {len(gallery)} people{beyond})")

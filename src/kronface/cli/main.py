@@ -15,7 +15,7 @@ import docstring_parser
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import ablate, compare, data, demo, extract, identify, report, synth, train
+from kronface.cli import ablate, calibrate, compare, data, demo, export, extract, identify, report, synth, train
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
@@ -32,6 +32,8 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "data": MappingProxyType({"check": data.check, "pack": data.pack, "layouts": data.layouts}),
         "train": train.train,
         "ablate": ablate.ablate,
+        "calibrate": calibrate.calibrate,
+        "export": export.export,
         "extract": extract.extract,
         "evaluate": MappingProxyType(
             {

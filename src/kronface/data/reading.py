@@ -6,11 +6,12 @@ from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kronface.data.records import Records
 from kronface.data.store import read_picture
 from kronface.errors import ConfigError, DataError, FaceNotFoundError, ImageError
-from kronface.faces.align import align, resize
+from kronface.faces.align import align, realign
 from kronface.faces.detect import Detector, face_in_box, largest_face, single_face
 from kronface.faces.image import Image
 from kronface.files import Progress, no_progress
@@ -66,6 +67,7 @@ class FileReader:
         detector: for pictures without landmarks; it takes the face in the records' box, without one the largest face.
         detect: use the detector even where landmarks are known.
         single: refuse pictures with a second face of like size: nobody knows whose picture they are.
+        reference: (5, 2) where a network wants the landmarks; None for the reference points of its size.
     """
 
     def __init__(
@@ -73,11 +75,13 @@ class FileReader:
         records: Records,
         *,
         size: int,
+        reference: NDArray[np.float64] | None = None,
         detector: Detector | None = None,
         detect: bool = False,
         single: bool = False,
     ) -> None:
         self.size = size
+        self._reference = reference
         self.start_method: str | None = None if records.store is None else records.store.start_method
         self._store = records.store
         self._single = single
@@ -106,25 +110,27 @@ class FileReader:
         image = read_picture(self._root, self._paths[row], self._store)
         path = self._root / self._paths[row]
         if self._aligned[row]:
-            return resize(image, self.size)
+            return realign(image, self.size, self._reference)
         if self._known[row]:
-            return align(image, self._landmarks[row], self.size)
+            return align(image, self._landmarks[row], self.size, self._reference)
         if self._detector is None:
             raise ImageError(f"{path} has no landmarks: a detector is needed to align it")
         boxed = bool(np.isfinite(self._boxes[row]).all())
         if self._single and not boxed:
-            return align(image, single_face(image, self._detector, str(path)).landmarks, self.size)
+            only = single_face(image, self._detector, str(path))
+            return align(image, only.landmarks, self.size, self._reference)
         face = face_in_box(image, self._detector, self._boxes[row]) if boxed else largest_face(image, self._detector)
         if face is None:
             where = " in its box" if boxed else ""
             raise FaceNotFoundError(f"{path} shows no face{where} that the detector finds")
-        return align(image, face.landmarks, self.size)
+        return align(image, face.landmarks, self.size, self._reference)
 
 
 def load_faces(
     records: Records,
     *,
     size: int,
+    reference: NDArray[np.float64] | None = None,
     detector: Detector | None = None,
     detect: bool = False,
     single: bool = False,
@@ -136,7 +142,8 @@ def load_faces(
     """Goes through all rows in their order and yields (row, face, None), or (row, None, what is wrong).
 
     Pictures on which no face is found come with the reason and do not count as bad: what they mean is the caller's
-    to say. Unreadable ones count. `reader` takes the place of the files, and of all that says how to read them.
+    to say. Unreadable ones count. `reader` takes the place of the files, and of all that says how to read them; its
+    faces lie at the 112x112 reference points.
 
     Raises:
         ConfigError: `max_bad_share` is no share.
@@ -145,11 +152,12 @@ def load_faces(
     check_share(max_bad_share)
     bad: list[BadImage] = []
     allowed = max_bad_share * len(records)
-    reader = reader or FileReader(records, size=size, detector=detector, detect=detect, single=single)
+    own = FileReader(records, size=size, reference=reference, detector=detector, detect=detect, single=single)
     progress(stage, 0, len(records))
     for row, path in enumerate(records.table["path"].to_list()):
         try:
-            yield row, reader(row).face, None
+            face = own(row).face if reader is None else realign(reader(row).face, size, reference)
+            yield row, face, None
         except FaceNotFoundError as error:
             yield row, None, BadImage(path, str(error), face_missing=True)
         except ImageError as error:

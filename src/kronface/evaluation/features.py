@@ -64,6 +64,8 @@ class Features:
     """Whatever else the file says of each image, such as sex; (N,) each."""
     fingerprint: str | None = None
     """Of the network; None where the file does not say."""
+    seen: tuple[str, ...] = ()
+    """Layouts of data sets whose people the network's training saw, as far as the file says."""
 
     def __len__(self) -> int:
         """Number of images."""
@@ -104,7 +106,7 @@ def read_features(path: Path, *, labels: Path | None = None) -> Features:
     identities = found.identities if labels is None else read_labels(labels)
     if identities is not None:
         _checked(identities, found, labels or path)
-    return Features(found.values, str(path), identities, found.paths, found.columns, found.fingerprint)
+    return replace(found, source=str(path), identities=identities)
 
 
 def _checked(identities: NDArray[np.str_], found: Features, where: Path) -> NDArray[np.str_]:
@@ -200,7 +202,7 @@ def select(features: Features, paths: Sequence[str], *, missing: str = "stop", s
     rows = np.maximum(rows, 0)
     identities = None if features.identities is None else features.identities[rows]
     columns = {name: np.asarray(column)[rows] for name, column in features.columns.items()}
-    return Features(values, features.source, identities, np.array(paths), columns, features.fingerprint)
+    return replace(features, values=values, identities=identities, paths=np.array(paths), columns=columns)
 
 
 def _shortened(known: Mapping[str, int], depth: int, wanted: frozenset[str], source: str) -> dict[str, int]:
@@ -410,7 +412,9 @@ def _read_store(folder: Path) -> Features:
             columns.append(table[name].to_numpy())
     paths, identities, splits = (np.concatenate(parts) for parts in texts.values())
     known = {name: np.concatenate(columns) for name, columns in chances.items()}
-    return Features(values[:filled], str(folder), identities, paths, {"split": splits, **known}, store.fingerprint)
+    seen = tuple(str(name) for name in store.manifest.get("seen", ()))
+    said = {"split": splits, **known}
+    return Features(values[:filled], str(folder), identities, paths, said, store.fingerprint, seen)
 
 
 def _load_npy(path: Path) -> NDArray[np.generic]:

@@ -51,7 +51,9 @@ def similarity(source: ArrayLike, target: ArrayLike = REFERENCE_POINTS) -> NDArr
     return np.hstack([rotation, (end_mean - rotation @ start_mean)[:, None]])
 
 
-def align(image: Image, landmarks: ArrayLike, size: int = REFERENCE_SIZE) -> Image:
+def align(
+    image: Image, landmarks: ArrayLike, size: int = REFERENCE_SIZE, reference: NDArray[np.float64] | None = None
+) -> Image:
     """Warps a face so that its landmarks come to lie on the reference points.
 
     Points that are NaN are unknown: the others, at least two, say where the face is.
@@ -63,6 +65,7 @@ def align(image: Image, landmarks: ArrayLike, size: int = REFERENCE_SIZE) -> Ima
         image: (H, W, 3) uint8 RGB.
         landmarks: (5, 2) in the picture's pixels, in the order of `REFERENCE_POINTS`.
         size: side of the result in pixels.
+        reference: (5, 2) where they come to lie; None for `reference_points(size)`.
 
     Returns:
         (size, size, 3) uint8 RGB.
@@ -75,7 +78,25 @@ def align(image: Image, landmarks: ArrayLike, size: int = REFERENCE_SIZE) -> Ima
     points = points[known]
     if len(points) < 2 or not np.isfinite(points).all() or np.ptp(points, axis=0).max() < 1e-3:
         raise ImageError("a face's landmarks are not finite or all at one place: detect them again")
-    return warp(image, similarity(points, reference_points(size)[known]), size)
+    target = reference_points(size) if reference is None else reference
+    return warp(image, similarity(points, target[known]), size)
+
+
+def realign(image: Image, size: int, reference: NDArray[np.float64] | None = None) -> Image:
+    """A crop at the 112x112 reference points, whatever its size, as another network takes it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB; where it is not square, it is taken for a square one that was stretched.
+        size: side of the result in pixels.
+        reference: (5, 2) that network's reference points; None for `reference_points(size)`: it is only scaled.
+
+    Returns:
+        (size, size, 3) uint8 RGB; black where the crop does not reach.
+    """
+    if reference is None:
+        return resize(image, size)
+    scale = np.array([image.shape[1], image.shape[0]]) / REFERENCE_SIZE
+    return align(image, (REFERENCE_POINTS + 0.5) * scale - 0.5, size, reference)
 
 
 def warp(image: Image, matrix: NDArray[np.float64], size: int, *, border: int = 0) -> Image:

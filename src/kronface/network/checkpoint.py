@@ -42,6 +42,8 @@ class ModelCard:
     licence: str = "not stated"
     training: dict[str, Any] = field(default_factory=dict)
     """Seed, passes, recipe and figures of the training run, as JSON values."""
+    seen: tuple[str, ...] = ()
+    """Layouts of data sets whose people the training saw, directly or by a teacher: never to be measured on them."""
 
 
 def fingerprint(network: "Network") -> str:
@@ -146,6 +148,22 @@ def read_config(folder: Path) -> dict[str, Any]:
         if not isinstance(config.get(key), kind):
             raise CheckpointError(f"{path} has no '{key}', or an odd one: copy the checkpoint again")
     return config
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The model card of a checkpoint.
+
+    Raises:
+        CheckpointError: there is no checkpoint.
+    """
+    stored = read_config(folder)["card"]
+    training, seen = stored.get("training"), stored.get("seen")
+    return ModelCard(
+        training_data=str(stored.get("training_data", "not stated")),
+        licence=str(stored.get("licence", "not stated")),
+        training=training if isinstance(training, dict) else {},
+        seen=tuple(str(name) for name in seen) if isinstance(seen, list) else (),
+    )
 
 
 def check_shapes(expected: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:

@@ -4,19 +4,23 @@ from pathlib import Path
 from typing import Any
 
 from kronface.data.scale import describe_scale
-from kronface.network.checkpoint import read_config
+from kronface.network.checkpoint import CONFIG, read_config
+from kronface.runtime.embedder import Embedder
 
 
-def describe_checkpoint(folder: Path) -> dict[str, Any]:
-    """Path, fingerprint, arm, variant, fusion and training of a checkpoint.
+def describe_checkpoint(source: Path, embedder: Embedder) -> dict[str, Any]:
+    """Path, fingerprint, arm, variant, fusion and training of a checkpoint; of another network what it says of itself.
 
     Raises:
-        CheckpointError: the folder is no checkpoint.
+        CheckpointError: the folder's checkpoint is damaged.
     """
-    config = read_config(folder)
+    if not (source / CONFIG).is_file():
+        unknown = {"arm": "", "variant": "", "fusion": "", "training": {"data": embedder.about}}
+        return {"path": str(source), "fingerprint": embedder.fingerprint, **unknown}
+    config = read_config(source)
     architecture = config["architecture"]
     return {
-        "path": str(folder),
+        "path": str(source),
         "fingerprint": config["fingerprint"],
         "arm": str(architecture.get("arm", "")),
         "variant": str(architecture.get("variant", "")),

@@ -1,5 +1,6 @@
 """From aligned faces to embeddings and attribute probabilities, behind one interface."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from kronface.hardware import resolve_device
-from kronface.network.checkpoint import fingerprint
+from kronface.network.checkpoint import fingerprint, read_card
 from kronface.network.network import Network
 
 Pixels = NDArray[np.uint8]
@@ -26,6 +27,21 @@ class Embedder(Protocol):
     @property
     def size(self) -> int:
         """Side of the aligned faces that go in, in pixels."""
+        ...
+
+    @property
+    def reference(self) -> NDArray[np.float64] | None:
+        """(5, 2) where it wants a face's landmarks, in its own pixels; None for the reference points of its size."""
+        ...
+
+    @property
+    def about(self) -> str:
+        """What it is and on which terms: a line for the user."""
+        ...
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Layouts of data sets whose people its training saw: it must not be measured on them."""
         ...
 
     @property
@@ -47,13 +63,28 @@ class NetworkEmbedder:
     Args:
         network: any arm; put into eval mode.
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
+        name: what it is called.
+        licence: on which terms it may be used.
+        seen: layouts of data sets whose people its training saw.
 
     Raises:
         ConfigError: an unknown device, or a GPU that is not there.
     """
 
-    def __init__(self, network: Network, *, device: str = "auto") -> None:
+    reference = None
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        device: str = "auto",
+        name: str = "a network",
+        licence: str = "not stated",
+        seen: Sequence[str] = (),
+    ) -> None:
         self.fingerprint = fingerprint(network)
+        self.about = f"{name}, {self.fingerprint[:16]} (licence: {licence})"
+        self.seen = tuple(seen)
         self.size = network.size
         self.predicted = network.predicted
         self._device = resolve_device(device)
@@ -66,7 +97,9 @@ class NetworkEmbedder:
         Raises:
             CheckpointError: the folder holds no usable checkpoint.
         """
-        return cls(Network.from_pretrained(folder), device=device)
+        network = Network.from_pretrained(folder)
+        card = read_card(folder)
+        return cls(network, device=device, name=str(folder), licence=card.licence, seen=card.seen)
 
     def __call__(self, faces: Pixels) -> tuple[Floats | None, Floats | None]:
         """Aligned RGB faces (N, size, size, 3) -> embeddings (N, D) of length 1, probabilities (N, T) in [0, 1]."""
@@ -84,8 +117,12 @@ class PixelEmbedder:
         size: side of the aligned faces, in pixels.
     """
 
+    reference = None
+
     def __init__(self, *, size: int) -> None:
         self.fingerprint = f"raw grey pixels {size}x{size}"
+        self.about = self.fingerprint
+        self.seen: tuple[str, ...] = ()
         self.size = size
         self.predicted: tuple[str, ...] = ()
 

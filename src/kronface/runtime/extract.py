@@ -83,6 +83,7 @@ def extract(
     for row, face, problem in load_faces(
         records,
         size=embedder.size,
+        reference=embedder.reference,
         detector=detector,
         detect=detect,
         single=single,

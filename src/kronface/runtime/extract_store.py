@@ -75,7 +75,6 @@ def extract_store(
     settings: dict[str, Any],
     detector: Detector | None = None,
     detect: bool = False,
-    reader: FaceReader | None = None,
     rows_per_part: int = ROWS_PER_PART,
     batch_size: int = 64,
     workers: int = 1,
@@ -91,7 +90,6 @@ def extract_store(
         settings: how faces are found and embedded; kept in the manifest, and compared when the work goes on.
         detector: for pictures without known landmarks.
         detect: find the landmarks even where they are known.
-        reader: where the faces come from, if not from the records' files.
         rows_per_part: pictures in each part.
         batch_size: faces per pass of the network.
         workers: processes that decode and detect while the network works; 0 takes turns with it.
@@ -117,6 +115,7 @@ def extract_store(
             "rows_per_part": rows_per_part,
             "paths_sha256": paths_digest(paths),
             "settings": settings,
+            **({"seen": list(embedder.seen)} if embedder.seen else {}),
         },
     )
     done = [number for number in range(store.parts) if store.has(number)]
@@ -127,8 +126,8 @@ def extract_store(
     rows = [row for part in ranges for row in part]
     before = len(records) - len(rows)
     progress("embedding faces", before, len(records))
-    reader = reader or FileReader(records, size=embedder.size, detector=detector, detect=detect)
-    faces = iter(_read(reader, rows, batch_size, workers))
+    own = FileReader(records, size=embedder.size, reference=embedder.reference, detector=detector, detect=detect)
+    faces = iter(_read(own, rows, batch_size, workers))
     identities, splits = records.table["identity"].to_list(), records.table["split"].to_list()
     seen = before
     for number, part in zip(missing, ranges, strict=True):

@@ -40,7 +40,8 @@ class Pipeline:
         faces = self.detector.detect(image)
         if not faces:
             return []
-        crops = [align(image, face.landmarks, self.embedder.size) for face in faces]
+        size, reference = self.embedder.size, self.embedder.reference
+        crops = [align(image, face.landmarks, size, reference) for face in faces]
         embeddings, probabilities = self.embedder(np.stack(crops))
         return [
             AnalysedFace(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from kronface.data.records import Records
 from kronface.errors import CheckpointError, DataError, ImageError
-from kronface.faces.align import resize
+from kronface.faces.align import realign
 from kronface.faces.detect import Detector
 from kronface.faces.image import decode_image
 from kronface.files import Progress, no_progress
@@ -31,7 +31,10 @@ class MirroredEmbedder:
     def __init__(self, embedder: Embedder) -> None:
         self.fingerprint = embedder.fingerprint
         self.size = embedder.size
+        self.reference = embedder.reference
         self.predicted = embedder.predicted
+        self.about = embedder.about
+        self.seen = embedder.seen
         self._embedder = embedder
 
     def __call__(self, faces: Pixels) -> tuple[Floats | None, Floats | None]:
@@ -100,7 +103,7 @@ def embed_chips(
                         f"{max_bad_share:.1%} (--max-bad-share); the first: {unreadable[0]}"
                     ) from error
                 continue
-            faces.append(resize(face, embedder.size))
+            faces.append(realign(face, embedder.size, embedder.reference))
             rows.append(row)
         if faces:
             vectors, _ = embedder(np.stack(faces))

@@ -116,7 +116,7 @@ def _evaluate_all(out: Path, records: Any, seed: int, progress: Progress) -> dic
     """Results of every arm, of the same networks untrained, and of raw pixels; files that are there are read."""
     from kronface import Network
     from kronface.evaluation.result import load_result
-    from kronface.network.checkpoint import read_config
+    from kronface.network.checkpoint import CALIBRATION, read_config
     from kronface.network.variants import build
     from kronface.runtime.calibrate import load_calibration
     from kronface.runtime.describe import describe_checkpoint
@@ -132,13 +132,13 @@ def _evaluate_all(out: Path, records: Any, seed: int, progress: Progress) -> dic
             if stored["settings"].get("fingerprint") == embedder.fingerprint:
                 results[name] = stored
                 return
-        calibrated = folder is not None and (folder / "calibration.json").is_file()
+        calibrated = folder is not None and (folder / CALIBRATION).is_file()
         result = evaluate(
             records,
             embedder,
             name=name,
-            checkpoint=None if folder is None else describe_checkpoint(folder),
-            calibration=load_calibration(folder) if calibrated and folder is not None else None,
+            checkpoint=None if folder is None else describe_checkpoint(folder, embedder),
+            calibration=load_calibration(folder / CALIBRATION, embedder.fingerprint) if calibrated and folder else None,
             seed=seed,
             progress=progress,
         )

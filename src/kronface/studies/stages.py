@@ -295,7 +295,7 @@ def measure(chain: Chain, stage: str, network: "Network", folder: Path | None) -
         validation,
         name=stage,
         settings={"fingerprint": embedder.fingerprint},
-        checkpoint=None if folder is None else describe_checkpoint(folder),
+        checkpoint=None if folder is None else describe_checkpoint(folder, embedder),
         seed=chain.seed,
         progress=named,
     )

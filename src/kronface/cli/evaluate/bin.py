@@ -31,7 +31,8 @@ def pack(
 
     Args:
         pack: a pickle of encoded pictures, aligned to 112x112, and labels.
-        checkpoint: a checkpoint folder; the demo's joint network by default.
+        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
+            demo's joint network by default.
         features: embeddings instead, row by row the pictures of the pack, mirrored ones added already.
         flip: add the embedding of the mirrored face.
         thresholds: accuracy is tried at all scores (exact), or at InsightFace's distances (grid), with its VAL.
@@ -52,7 +53,7 @@ def pack(
     from kronface.evaluation.search import Rows, score_pairs
     from kronface.evaluation.verification import check_options, verify
     from kronface.evaluation.verification_result import keep_pairs
-    from kronface.runtime.embedder import NetworkEmbedder
+    from kronface.runtime.load import load_embedder
     from kronface.runtime.verify import Embedded, MirroredEmbedder, embed_chips
 
     check_options(resamples=resamples, seed=seed)
@@ -73,6 +74,7 @@ def pack(
         message=f"{pack} holds {len(content)} pairs, {int(content.same.sum())} genuine, and the official list of that "
         f"name {'is unknown' if expected is None else f'{expected}, half of them genuine'}",
     )
+    embedder = None
     if features is not None:
         read = read_features(features)
         if len(read) != len(content.pictures):
@@ -84,7 +86,7 @@ def pack(
         flip = False
     else:
         checkpoint = checkpoint or default_checkpoint()
-        embedder = NetworkEmbedder.from_pretrained(checkpoint, device=device)
+        embedder = load_embedder(checkpoint, device=device)
         fingerprint = embedder.fingerprint
         embedded = embed_chips(
             content.pictures,
@@ -119,6 +121,7 @@ def pack(
         },
         name=name,
         checkpoint=checkpoint,
+        embedder=embedder,
         fingerprint=fingerprint,
         features=features,
         json=json,

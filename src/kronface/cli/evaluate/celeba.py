@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from kronface.cli.checkpoints import checkpoint_name, default_checkpoint
+from kronface.cli.evaluate.verification import check_seen
 from kronface.files import Progress, check_writable, no_progress, write_json
 
 
@@ -26,6 +27,7 @@ def celeba(
     threads: int | None = None,
     seed: int = 0,
     resamples: int = 1000,
+    allow_seen: bool = False,
     device: str = "auto",
     max_bad_share: float = 0.01,
     progress: Progress = no_progress,
@@ -39,7 +41,8 @@ def celeba(
 
     Args:
         root: CelebA's folder, with its index files.
-        checkpoint: a checkpoint folder; the demo's joint network by default.
+        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
+            demo's joint network by default.
         features: embeddings instead: a .parquet with the columns path and embedding, and, for attributes, a column of
             probabilities under each attribute's name.
         attributes: which to measure; all that are predicted by default.
@@ -57,6 +60,7 @@ def celeba(
         threads: of the search; all processors by default.
         seed: of the draws and of the bootstrap.
         resamples: of the bootstrap over people.
+        allow_seen: measure a network also on people whom its training saw.
         device: auto, cpu, cuda or cuda:N.
         max_bad_share: share of unreadable pictures above which it stops.
         progress: called after every picture, and as rows are compared.
@@ -70,7 +74,7 @@ def celeba(
     from kronface.faces.detect import YuFaceDetector
     from kronface.runtime.celeba import embed_splits, evaluate_celeba, read_splits
     from kronface.runtime.describe import describe_checkpoint
-    from kronface.runtime.embedder import NetworkEmbedder
+    from kronface.runtime.load import check_unseen, load_embedder
 
     check_options(gallery_images=1, draws=draws, seed=seed, resamples=resamples)
     if features is not None and checkpoint is not None:
@@ -86,12 +90,15 @@ def celeba(
         raise ConfigError(f"--by names {unknown[0]}, which is no attribute of {root}: bring a table by --groups")
     described = None
     if features is not None:
-        test, validation = read_splits(records, read_features(features))
+        found = read_features(features)
+        check_seen(found, ("celeba",), allow=allow_seen)
+        test, validation = read_splits(records, found)
         named = features.stem
     else:
         checkpoint = checkpoint or default_checkpoint()
-        embedder = NetworkEmbedder.from_pretrained(checkpoint, device=device)
-        described, named = describe_checkpoint(checkpoint), checkpoint_name(checkpoint)
+        embedder = load_embedder(checkpoint, device=device)
+        check_unseen(embedder, records.name, allow=allow_seen)
+        described, named = describe_checkpoint(checkpoint, embedder), checkpoint_name(checkpoint)
         test, validation = embed_splits(
             records, embedder, detector=YuFaceDetector(), max_bad_share=max_bad_share, progress=progress
         )

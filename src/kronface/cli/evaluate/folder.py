@@ -32,7 +32,8 @@ def folder(
 
     Args:
         root: holds one folder per person; nobody of them should have been trained on.
-        checkpoint: a checkpoint folder; the demo's joint network by default.
+        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
+            demo's joint network by default.
         gallery_images: enrolled pictures per person; all others are searched for.
         draws: seeded choices of the enrolled pictures.
         aligned: the pictures are crops at the reference points already.
@@ -55,10 +56,10 @@ def folder(
     from kronface.evaluation.groups import column_names, read_groups
     from kronface.evaluation.protocols.differentials import describe
     from kronface.faces.detect import YuFaceDetector
-    from kronface.runtime.calibrate import load_calibration
+    from kronface.runtime.calibrate import calibration_file, load_calibration
     from kronface.runtime.describe import describe_checkpoint, describe_training_set
-    from kronface.runtime.embedder import NetworkEmbedder
     from kronface.runtime.evaluate import evaluate
+    from kronface.runtime.load import load_embedder
 
     if json is not None:
         check_writable(json)
@@ -68,16 +69,16 @@ def folder(
     table = None if groups is None else read_groups(groups)
     chosen = checkpoint or default_checkpoint()
     records = read_folder(root, aligned=aligned)
-    embedder = NetworkEmbedder.from_pretrained(chosen, device=device)
+    embedder = load_embedder(chosen, device=device)
     try:
-        calibration = load_calibration(chosen)
+        calibration = load_calibration(calibration_file(chosen), embedder.fingerprint)
     except CheckpointError:
         calibration = None
     result = evaluate(
         records,
         embedder,
         name=name or checkpoint_name(chosen),
-        checkpoint=describe_checkpoint(chosen),
+        checkpoint=describe_checkpoint(chosen, embedder),
         detector=None if aligned else YuFaceDetector(),
         calibration=calibration,
         gallery_images=gallery_images,
@@ -99,6 +100,7 @@ def folder(
     if json is not None:
         write_json(json, result)
     lines = [
+        f"network: {embedder.about}",
         f"rank-1 {result['rank1']:.4f} [{result['rank1_low']:.4f}, {result['rank1_high']:.4f}] "
         f"among {result['people']} people, {result['probes']} probes, {draws} draws",
         "rank-1 by distractors: "

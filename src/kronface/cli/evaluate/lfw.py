@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kronface.cli.checkpoints import default_checkpoint
-from kronface.cli.evaluate.verification import check_official, check_source, finish, missing_faces
+from kronface.cli.evaluate.verification import check_official, check_seen, check_source, finish, missing_faces
 from kronface.files import Progress, check_writable, no_progress
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from kronface.evaluation.features import Features
+    from kronface.runtime.embedder import Embedder
     from kronface.runtime.verify import Embedded
 
 
@@ -29,6 +31,7 @@ def lfw(
     name: str | None = None,
     seed: int = 0,
     resamples: int = 1000,
+    allow_seen: bool = False,
     device: str = "auto",
     max_bad_share: float = 0.01,
     progress: Progress = no_progress,
@@ -41,7 +44,8 @@ def lfw(
     Args:
         pairs: pairs.txt (view 2), pairsDevTrain.txt or pairsDevTest.txt (view 1).
         images: holds LFW's folders, one per person; they are embedded by the checkpoint.
-        checkpoint: a checkpoint folder; the demo's joint network by default.
+        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
+            demo's joint network by default.
         features: embeddings instead of images: .parquet with a column path, or another kind with --names.
         names: one image a line, as Name/Name_0001.jpg, for each row of the features.
         aligned: the images are crops at the reference points already.
@@ -52,17 +56,20 @@ def lfw(
         name: how tables call the network; by default the checkpoint's folder or the features' file.
         seed: of the bootstrap.
         resamples: of the bootstrap; 0 leaves intervals out.
+        allow_seen: measure a network also on people whom its training saw.
         device: auto, cpu, cuda or cuda:N.
         max_bad_share: share of unreadable pictures above which it stops.
         progress: called after every picture.
     """
     import numpy as np
 
+    from kronface.evaluation.features import read_features
     from kronface.evaluation.pair_bootstrap import People
     from kronface.evaluation.protocols.lfw import read_pairs
     from kronface.evaluation.search import Rows, score_pairs
     from kronface.evaluation.verification import check_options, verify
     from kronface.evaluation.verification_result import keep_pairs
+    from kronface.runtime.load import check_unseen, load_embedder
     from kronface.runtime.verify import Embedded
 
     check_options(resamples=resamples, seed=seed)
@@ -76,19 +83,24 @@ def lfw(
     )
     needed = listed.images()
     notes: list[str] = []
+    embedder = None
     if features is not None:
-        vectors, fingerprint = _from_features(features, names, needed.tolist())
-        embedded = Embedded.given(vectors)
+        found_features = read_features(features)
+        check_seen(found_features, ("lfw",), allow=allow_seen)
+        fingerprint = found_features.fingerprint
+        embedded = Embedded.given(_rows_of(found_features, features, names, needed.tolist()))
         flip = False
     else:
         checkpoint = checkpoint or default_checkpoint()
-        embedded, fingerprint, notes = _from_images(
+        embedder = load_embedder(checkpoint, device=device)
+        check_unseen(embedder, "lfw", allow=allow_seen)
+        fingerprint = embedder.fingerprint
+        embedded, notes = _from_images(
             images or Path(),
-            checkpoint,
+            embedder,
             needed.tolist(),
             aligned=aligned,
             flip=flip,
-            device=device,
             max_bad_share=max_bad_share,
             progress=progress,
         )
@@ -137,6 +149,7 @@ def lfw(
         },
         name=name,
         checkpoint=checkpoint,
+        embedder=embedder,
         fingerprint=fingerprint,
         features=features,
         json=json,
@@ -145,15 +158,14 @@ def lfw(
     )
 
 
-def _from_features(path: Path, names: Path | None, images: list[str]) -> "tuple[NDArray[np.floating], str | None]":
-    """(images, D) embeddings of the images, and the network's fingerprint."""
+def _rows_of(found: "Features", path: Path, names: Path | None, images: list[str]) -> "NDArray[np.floating]":
+    """(images, D) embeddings of the images."""
     import numpy as np
 
     from kronface.errors import ConfigError, DataError
-    from kronface.evaluation.features import read_features, read_labels
+    from kronface.evaluation.features import read_labels
     from kronface.runtime.verify import without_suffix
 
-    found = read_features(path)
     known = found.paths if names is None else read_labels(names)
     if known is None:
         raise ConfigError(
@@ -170,28 +182,25 @@ def _from_features(path: Path, names: Path | None, images: list[str]) -> "tuple[
             f"{names or path} lacks {len(missing)} of {len(images)} listed images, {missing[0]} the first: "
             "images are named as Name/Name_0001.jpg"
         )
-    return np.asarray(found.values[[row_of[without_suffix(image)] for image in images]]), found.fingerprint
+    return np.asarray(found.values[[row_of[without_suffix(image)] for image in images]])
 
 
 def _from_images(
     root: Path,
-    checkpoint: Path,
+    embedder: "Embedder",
     images: list[str],
     *,
     aligned: bool,
     flip: bool,
-    device: str,
     max_bad_share: float,
     progress: Progress,
-) -> "tuple[Embedded, str, list[str]]":
-    """Embeddings of the images, the network's fingerprint, and notes on the folder."""
+) -> "tuple[Embedded, list[str]]":
+    """Embeddings of the images, and notes on the folder."""
     from kronface.data.sources.folder import folder as read_folder
     from kronface.faces.detect import YuFaceDetector
-    from kronface.runtime.embedder import NetworkEmbedder
     from kronface.runtime.verify import MirroredEmbedder, embed_images
 
     records = read_folder(root, aligned=aligned)
-    embedder = NetworkEmbedder.from_pretrained(checkpoint, device=device)
     embedded = embed_images(
         records,
         images,
@@ -200,4 +209,4 @@ def _from_images(
         max_bad_share=max_bad_share,
         progress=progress,
     )
-    return embedded, embedder.fingerprint, list(records.notes)
+    return embedded, list(records.notes)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kronface.cli.evaluate.verification import check_official
+from kronface.cli.evaluate.verification import check_official, check_seen
 from kronface.files import Progress, check_writable, no_progress, write_json
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def megaface(
     json: Path | None = None,
     out: Path | None = None,
     name: str | None = None,
+    allow_seen: bool = False,
     threads: int | None = None,
     seed: int = 0,
     resamples: int = 1000,
@@ -70,6 +71,7 @@ def megaface(
         json: file for the results; kronface report reads it.
         out: folder for cmc_*.json and matches_*.json, as the challenge's tool writes them.
         name: how tables call the network; by default the ending, or the table's name.
+        allow_seen: measure a network also on people whom its training saw.
         threads: of the search; all processors by default.
         seed: of the draws, of the noise in refined probes, and of the bootstrap.
         resamples: of the bootstrap over people.
@@ -103,6 +105,7 @@ def megaface(
         path: read_noise(path) for path in (probe_noise, distractor_noise) if path is not None
     }  # before anything long
     searched = _probes(probes, listed, ending, missing, progress)
+    check_seen(searched, ("facescrub", "megaface"), allow=allow_seen)
     pool, rows, lists = _distractors(distractors, lists, distractor_ending or ending, missing, progress)
     noisy_probes = None if probe_noise is None else find_noisy(_names(searched, "probes"), noise[probe_noise], parts=1)
     noisy_distractors = (

@@ -9,7 +9,9 @@ from kronface.errors import ConfigError, DataError
 from kronface.files import write_json
 
 if TYPE_CHECKING:
+    from kronface.evaluation.features import Features
     from kronface.evaluation.verification import VerificationResult
+    from kronface.runtime.embedder import Embedder
 
 
 def check_source(*, pictures: Path | None, option: str, checkpoint: Path | None, features: Path | None) -> None:
@@ -35,6 +37,19 @@ def check_official(*, wanted: bool, is_official: bool, message: str) -> None:
         raise DataError(f"{message}: bring the official ones, or leave --official out")
 
 
+def check_seen(features: "Features", layouts: Sequence[str], *, allow: bool) -> None:
+    """Whether a network may be measured on a data set by its embeddings.
+
+    Raises:
+        ConfigError: its training saw the people of one of these layouts, as far as the embeddings' file says.
+    """
+    from kronface.runtime.load import seen_message
+
+    known = [layout for layout in layouts if layout in features.seen]
+    if known and not allow:
+        raise ConfigError(seen_message(f"the network of {features.source}", known[0]))
+
+
 def finish(
     found: "VerificationResult",
     *,
@@ -49,6 +64,7 @@ def finish(
     fingerprint: str | None,
     features: Path | None,
     json: Path | None,
+    embedder: "Embedder | None" = None,
     pairs: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
     lines: Sequence[str] = (),
@@ -64,10 +80,11 @@ def finish(
         counts: what there is besides pairs.
         settings: what a repetition needs.
         name: how tables call the network; by default that of the checkpoint, or of the file of embeddings.
-        checkpoint: folder.
+        checkpoint: what the embedder was loaded from.
         fingerprint: of the network.
         features: file of embeddings.
         json: file for the results.
+        embedder: the network, where it was run.
         pairs: what the results file keeps of them.
         more: parts of the results file besides.
         lines: printed after the figures.
@@ -86,7 +103,7 @@ def finish(
         notes=[lists, *notes],
         counts=counts,
         settings=settings,
-        checkpoint=None if checkpoint is None else describe_checkpoint(checkpoint),
+        checkpoint=None if checkpoint is None or embedder is None else describe_checkpoint(checkpoint, embedder),
         fingerprint=fingerprint,
         processor=processor_name(),
         pairs=pairs,
@@ -94,7 +111,9 @@ def finish(
     result |= dict(more or {})
     if json is not None:
         write_json(json, result)
-    trained = [] if checkpoint is None else describe_training_set(result["checkpoint"])
+    trained = []
+    if embedder is not None:
+        trained = [f"network: {embedder.about}", *describe_training_set(result["checkpoint"])]
     printed = [*describe(result), *lines, *trained, lists, *(f"note: {note}" for note in notes)]
     if json is not None:
         printed.append(f"results: {json}")

@@ -1,0 +1,30 @@
+"""`kronface export`: a trained network for other programs."""
+
+from pathlib import Path
+
+from kronface.cli.checkpoints import default_checkpoint
+
+
+def export(*, out: Path, checkpoint: Path | None = None) -> str:
+    """Writes a network as an ONNX file, with a card (.yaml) that says how pictures are prepared for it.
+
+    The file is compared with the checkpoint before the command ends. Every command that takes --checkpoint takes the
+    card, too; thresholds for unknown people go along.
+
+    Args:
+        out: the file, NAME.onnx; NAME.yaml and NAME.calibration.json are written beside it.
+        checkpoint: a checkpoint folder; the demo's joint network by default.
+    """
+    from kronface.files import check_writable
+    from kronface.runtime.export import export_onnx
+
+    check_writable(out)
+    done = export_onnx(checkpoint or default_checkpoint(), out)
+    size = done.model.stat().st_size / 1e6
+    return "\n".join(
+        [
+            f"network: {done.model} ({size:.1f} MB), fingerprint {done.fingerprint[:16]}",
+            f"card:    {done.card}",
+            f"largest difference from the checkpoint in any number: {done.difference:.1e}",
+        ]
+    )
