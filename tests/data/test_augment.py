@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import transform
 
-from kronface.data.augment import Augment
+from kronface.data.augment import Augment, wild
 from kronface.errors import ConfigError
 from kronface.faces.image import Image
 
@@ -94,3 +94,32 @@ def test_on_average_it_keeps_the_brightness() -> None:
 def test_impossible_shares(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=name):
         Augment(**{name: value})
+
+
+def test_wild_changes_are_seeded_and_grow_with_their_strength() -> None:
+    face = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
+    face = cv2.GaussianBlur(face, (0, 0), 3).astype(np.uint8)
+    before = face.copy()
+    away = []
+    for strength in (0.0, 0.3, 1.0):
+        views = [wild(strength)(face, np.random.default_rng(seed)) for seed in range(40)]
+        again = [wild(strength)(face, np.random.default_rng(seed)) for seed in range(40)]
+        for one, other in zip(views, again, strict=True):
+            assert one.shape == face.shape
+            assert one.dtype == np.uint8
+            np.testing.assert_array_equal(one, other)
+        away.append(
+            np.mean([min(np.abs(view - f.astype(float)).mean() for f in (face, face[:, ::-1])) for view in views])
+        )
+    np.testing.assert_array_equal(face, before)
+    assert away[0] == 0
+    assert away[0] < away[1] < away[2]
+
+
+def test_a_wider_picture_is_cropped_to_its_middle() -> None:
+    face = np.random.default_rng(1).integers(0, 256, (80, 80, 3), np.uint8)
+    views = [wild(0)(face, np.random.default_rng(seed), size=64, margin=0.125) for seed in range(8)]
+    middle = face[8:72, 8:72]
+    for view in views:
+        assert any(np.array_equal(view, expected) for expected in (middle, middle[:, ::-1]))
+    assert any(np.array_equal(view, middle) for view in views)

@@ -51,6 +51,7 @@ def test_branches_of_the_paper(paper: Network) -> None:
     assert paper.attribute_branch.hidden.weight.shape == (4096, 512)
     assert paper.attribute_branch.logits.weight.shape == (10, 4096)
     assert paper.identity_branch.hidden.weight.shape == (4096, 5120)
+    assert paper.identity_branch.logits is not None
     assert paper.identity_branch.logits.weight.shape == (10_575, 4096)
 
 

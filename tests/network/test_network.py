@@ -131,7 +131,7 @@ def test_all_arms_of_a_seed_start_from_the_same_weights_where_shapes_agree() -> 
         ({"predicted": ("Male", "Male")}, "twice"),
         ({"predicted": (), "fused": ()}, "predicted"),
         ({"fused": ()}, "fused"),
-        ({"identities": 0}, "identity"),
+        ({"identities": -1}, "identities"),
         ({"size": 8}, "16"),
         ({"logits_per_attribute": 3}, "1 or 2"),
     ],

@@ -15,7 +15,20 @@ import docstring_parser
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import kronface
-from kronface.cli import ablate, calibrate, compare, data, demo, export, extract, identify, report, synth, train
+from kronface.cli import (
+    ablate,
+    calibrate,
+    compare,
+    data,
+    demo,
+    export,
+    extract,
+    identify,
+    pretrain,
+    report,
+    synth,
+    train,
+)
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
@@ -31,6 +44,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "synth": MappingProxyType({"write": synth.write, "preview": synth.preview, "describe": synth.describe}),
         "data": MappingProxyType({"check": data.check, "pack": data.pack, "layouts": data.layouts}),
         "train": train.train,
+        "pretrain": pretrain.pretrain,
         "ablate": ablate.ablate,
         "calibrate": calibrate.calibrate,
         "export": export.export,
@@ -72,6 +86,7 @@ RESUMABLE: tuple[Command, ...] = (
     demo.demo,
     data.pack,
     extract.extract,
+    pretrain.pretrain,
     synth.write,
     train.train,
     stages.stages,

@@ -1,4 +1,4 @@
-"""Random changes of training images: geometry in one warp, then light and colour."""
+"""Random changes of training images: geometry in one warp, then light and colour, then what a camera and a file do."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 class Augment:
-    """Flip, shift, turn, scale, relight and grey an aligned face.
+    """Flip, shift, turn, scale, relight, grey, blur, shrink, compress and cover an aligned face.
 
     Args:
         flip: probability of a mirror image.
@@ -22,6 +22,13 @@ class Augment:
         contrast: largest change of contrast either way, as a share.
         saturation: largest change of saturation either way, as a share.
         grey: probability of a grey picture.
+        gamma: largest exponent of the tone curve, either way as a share: 0.5 reaches from 1/1.5 to 1.5.
+        tint: largest gain of a single channel either way, as a share.
+        blur: probability of a blurred picture, by up to 1/50 of the side.
+        coarse: probability of a picture that was smaller once, by up to a third.
+        noise: largest standard deviation of added noise, as a share of the full range.
+        jpeg: probability of a picture that was compressed, at a quality of 20 to 90.
+        cover: probability of a rectangle of one colour over up to a third of each side.
 
     Raises:
         ConfigError: a probability or share outside of [0, 1].
@@ -38,9 +45,18 @@ class Augment:
         contrast: float = 0.15,
         saturation: float = 0.2,
         grey: float = 0.1,
+        gamma: float = 0.0,
+        tint: float = 0.0,
+        blur: float = 0.0,
+        coarse: float = 0.0,
+        noise: float = 0.0,
+        jpeg: float = 0.0,
+        cover: float = 0.0,
     ) -> None:
         shares = {"flip": flip, "shift": shift, "scale": scale, "brightness": brightness, "contrast": contrast}
-        for name, value in (shares | {"saturation": saturation, "grey": grey}).items():
+        shares |= {"saturation": saturation, "grey": grey, "gamma": gamma, "tint": tint, "blur": blur}
+        shares |= {"coarse": coarse, "noise": noise, "jpeg": jpeg, "cover": cover}
+        for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise ConfigError(f"augmentation: {name} is {value}, it must lie between 0 and 1")
         self.flip = flip
@@ -51,18 +67,34 @@ class Augment:
         self.contrast = contrast
         self.saturation = saturation
         self.grey = grey
+        self.gamma = gamma
+        self.tint = tint
+        self.blur = blur
+        self.coarse = coarse
+        self.noise = noise
+        self.jpeg = jpeg
+        self.cover = cover
 
-    def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """(S, S, 3) uint8 RGB -> another picture of the same shape; all randomness comes from `rng`."""
-        side = image.shape[0]
-        centre = (side - 1) / 2
+    def __call__(
+        self, image: Image, rng: np.random.Generator, *, size: int | None = None, margin: float = 0.0
+    ) -> Image:
+        """(S, S, 3) uint8 RGB -> another picture; all randomness comes from `rng`.
+
+        Args:
+            image: the face.
+            rng: what is drawn from.
+            size: side of the result; None for that of the picture.
+            margin: how far the picture reaches beyond the result on each side, as a share of the result's side.
+        """
+        side = size or image.shape[0]
+        centre, middle = (side - 1) / 2, (image.shape[0] - 1) / 2
         angle = rng.uniform(-self.rotation_rad, self.rotation_rad)
-        factor = 1 + rng.uniform(-self.scale, self.scale)
+        factor = (1 + rng.uniform(-self.scale, self.scale)) * side * (1 + 2 * margin) / image.shape[0]
         dx, dy = rng.uniform(-self.shift, self.shift, 2) * side
         mirror = -1.0 if rng.random() < self.flip else 1.0
         cosine, sine = factor * np.cos(angle), factor * np.sin(angle)
         linear = np.array([[cosine * mirror, -sine], [sine * mirror, cosine]])
-        offset = np.array([centre + dx, centre + dy]) - linear @ (centre, centre)
+        offset = np.array([centre + dx, centre + dy]) - linear @ (middle, middle)
         matrix = np.hstack([linear, offset[:, None]])
         warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
@@ -71,7 +103,60 @@ class Augment:
         saturation = 0.0 if rng.random() < self.grey else 1 + rng.uniform(-self.saturation, self.saturation)
         # Saturation blends with the luma, contrast stretches about mid-grey: together one affine map of the colours.
         colours = gain * (saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1)))
-        return cv2.transform(warped, np.hstack([colours, np.full((3, 1), 127.5 * (1 - gain) + lift)])).astype(np.uint8)
+        if self.tint:
+            colours = colours * (1 + rng.uniform(-self.tint, self.tint, 3))  # of the light: a grey picture stays grey
+        out = cv2.transform(warped, np.hstack([colours, np.full((3, 1), 127.5 * (1 - gain) + lift)])).astype(np.uint8)
+        return self._degrade(out, rng)
+
+    def _degrade(self, image: Image, rng: np.random.Generator) -> Image:
+        """What light, cameras and files do beyond what one matrix can; draws nothing where all of it is 0."""
+        side = image.shape[0]
+        if self.gamma:
+            exponent = (1 + self.gamma) ** rng.uniform(-1, 1)
+            image = cv2.LUT(image, (255 * (np.arange(256) / 255) ** exponent + 0.5).astype(np.uint8)).astype(np.uint8)
+        if self.cover and rng.random() < self.cover:
+            height, width = rng.integers(side // 10, side // 3 + 1, 2)
+            top, left = rng.integers(0, side - height + 1), rng.integers(0, side - width + 1)
+            image[top : top + height, left : left + width] = rng.integers(0, 256, 3)
+        if self.blur and rng.random() < self.blur:
+            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.2, 1) * side / 50).astype(np.uint8)
+        if self.coarse and rng.random() < self.coarse:
+            small = round(side * rng.uniform(1 / 3, 0.9))
+            shrunk = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+            image = cv2.resize(shrunk, (side, side), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        if self.noise:
+            deviation = 255 * self.noise * rng.random() ** 2
+            grain = rng.normal(0, 1, image.shape).astype(np.float32)
+            image = np.clip(image + deviation * grain + 0.5, 0, 255).astype(np.uint8)
+        if self.jpeg and rng.random() < self.jpeg:
+            done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 91))])
+            decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if done else None
+            image = image if decoded is None else decoded.astype(np.uint8, copy=False)
+        return image
+
+
+def wild(strength: float = 1.0) -> Augment:
+    """What photographs go through that renderings do not: for networks that are trained on the latter alone.
+
+    Args:
+        strength: 0 (flips alone) to 1.
+    """
+    return Augment(
+        shift=0.05 * strength,
+        rotation_rad=0.15 * strength,
+        scale=0.12 * strength,
+        brightness=0.15 * strength,
+        contrast=0.35 * strength,
+        saturation=0.5 * strength,
+        grey=0.4 * strength,
+        gamma=0.6 * strength,
+        tint=0.15 * strength,
+        blur=0.25 * strength,
+        coarse=0.25 * strength,
+        noise=0.06 * strength,
+        jpeg=0.25 * strength,
+        cover=0.15 * strength,
+    )
 
 
 def augmentation(name: str) -> Augment | None:

@@ -13,7 +13,7 @@ class IdentityBranch(nn.Module):
     Args:
         input_size: length of the fused vector.
         hidden_size: units of the hidden layer.
-        identities: number of training identities C.
+        identities: number of training identities C; 0 leaves the class layer out: it gives embeddings alone.
         embedding_size: None, or the units of a further hidden layer between the first one and the classes.
         batch_norm: whether hidden layers are batch-normalised.
 
@@ -40,7 +40,7 @@ class IdentityBranch(nn.Module):
             norm = nn.BatchNorm1d(embedding_size) if batch_norm else nn.Identity()
             self.reduction = nn.Sequential(nn.Linear(hidden_size, embedding_size), norm)
             self.output_size = embedding_size
-        self.logits = nn.Linear(self.output_size, identities)
+        self.logits = nn.Linear(self.output_size, identities) if identities else None
 
     def forward_hidden(self, fused: Tensor) -> Tensor:
         """(N, input_size) -> the last hidden layer before ReLU (N, output_size), not yet normalised to length 1."""
@@ -53,11 +53,13 @@ class IdentityBranch(nn.Module):
         """Last hidden layer (N, output_size) -> embeddings of length 1 (N, output_size)."""
         return functional.normalize(hidden, dim=1)
 
-    def forward_logits(self, hidden: Tensor) -> Tensor:
-        """Last hidden layer (N, output_size) -> identity logits (N, C)."""
+    def forward_logits(self, hidden: Tensor) -> Tensor | None:
+        """Last hidden layer (N, output_size) -> identity logits (N, C); None without a class layer."""
+        if self.logits is None:
+            return None
         out: Tensor = self.logits(self.relu(hidden))
         return out
 
-    def forward(self, fused: Tensor) -> Tensor:
-        """(N, input_size) -> identity logits (N, C)."""
+    def forward(self, fused: Tensor) -> Tensor | None:
+        """(N, input_size) -> identity logits (N, C); None without a class layer."""
         return self.forward_logits(self.forward_hidden(fused))

@@ -30,7 +30,7 @@ class Output(NamedTuple):
     hidden: Tensor | None
     """The identity branch's last hidden layer before ReLU (N, D); its direction is the embedding."""
     identity_logits: Tensor | None
-    """(N, C)."""
+    """(N, C); also None without a class layer."""
 
 
 class Prediction(NamedTuple):

@@ -67,7 +67,8 @@ def build(
         arm: a name in `ARMS`.
         predicted: names of the predicted attributes; `identity-only` ignores them.
         fused: names of the fused attributes, all of them predicted; only `joint` uses them.
-        identities: number of training identities C; `attributes-only` ignores it.
+        identities: number of training identities C; `attributes-only` ignores it. 0 leaves the class layer out: such a
+            network embeds, but has no identity logits.
         fusion: a name in `FUSIONS`; only `joint` uses it.
         batch_norm: batch normalisation after every convolution and hidden layer (paper, §5).
         logits_per_attribute: 1 (sigmoid) or 2 (the paper's two-way soft-max).
@@ -103,8 +104,8 @@ def build(
     identify = arm != "attributes-only"
     if attributes and not predicted:
         raise ConfigError(f"the arm {arm} predicts attributes: name at least one in predicted")
-    if identify and identities < 1:
-        raise ConfigError(f"the arm {arm} needs at least one training identity")
+    if identify and identities < 0:
+        raise ConfigError(f"identities is {identities}: it must be at least 0, which leaves the class layer out")
     fuses = arm == "joint" and fusion != "none"
     if fuses and not fused:
         raise ConfigError(f"the fusion {fusion} needs at least one fused attribute, or choose the fusion none")

@@ -132,8 +132,9 @@ def measure_parts(network: "Network") -> list[Part]:
             if identities.reduction is not None:
                 embedding = _shape(identities.forward_hidden(fused))
                 parts.append(Part("identity branch", "FC", embedding, _count(identities.reduction)))
-            logits = _shape(identities(fused))
-            parts.append(Part("identity branch", "FC: identity logits", logits, _count(identities.logits)))
+            logits = identities(fused)
+            if identities.logits is not None and logits is not None:
+                parts.append(Part("identity branch", "FC: identity logits", _shape(logits), _count(identities.logits)))
     return parts
 
 

@@ -1,0 +1,129 @@
+"""`kronface pretrain`: a network that learns from endless rendered people."""
+
+from pathlib import Path
+
+from kronface.files import Progress, no_progress
+
+
+def pretrain(
+    *,
+    out: Path,
+    teacher: str = "none",
+    rounds: int = 60,
+    start: Path | None = None,
+    window: int = 8,
+    people: int = 400,
+    images: int = 10,
+    variant: str = "vgg19-quarter",
+    size: int = 64,
+    fusion: str = "kronecker-tanh",
+    embedding_size: int = 128,
+    batch_size: int = 128,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.02,
+    warm_up: int = 500,
+    decay: float = 0.25,
+    average: float = 0.999,
+    teacher_weight: float = 1.0,
+    identity_weight: float = 0.05,
+    attribute_weight: float = 1.0,
+    scale: float = 30.0,
+    margin: float = 0.3,
+    margin_from: float = 0.1,
+    margin_to: float = 0.4,
+    strength: float = 1.0,
+    strength_at_first: float = 0.3,
+    strength_to: float = 0.3,
+    max_yaw_rad: float = 0.9,
+    seed: int = 1,
+    device: str = "auto",
+    precision: str = "auto",
+    workers: int = 1,
+    progress: Progress = no_progress,
+) -> str:
+    """Trains the joint network on rendered people without end, for photographs; also taught by dlib's network.
+
+    Each round draws new people, shows everybody of the newest rounds once, and leaves a checkpoint in `out/last`; the
+    same command goes on after the last whole round. To train further than was planned, begin anew from that
+    checkpoint, with another seed, which means other people.
+
+    Args:
+        out: the run's folder; faces that are being used lie in it, some gigabytes.
+        teacher: none, or dlib: its embeddings of the same faces are learned beside the identities.
+        rounds: each draws people x images faces, and shows as many for each round of the window.
+        start: a checkpoint of this kind to begin from; its weights alone are taken over.
+        window: rounds in which a face is used, each time under other changes.
+        people: new ones in each round.
+        images: of each person.
+        variant: vgg19, vgg19-half or vgg19-quarter.
+        size: side of the aligned face in pixels.
+        fusion: of attributes and identity: kronecker, kronecker-tanh, kronecker-detached, concatenation or none.
+        embedding_size: numbers in an embedding; 128 with dlib as the teacher.
+        batch_size: faces per step.
+        learning_rate: AdamW's.
+        weight_decay: AdamW's, of matrices alone.
+        warm_up: steps in which the learning rate rises.
+        decay: share of the rounds, at the end, in which it falls to 0.
+        average: decay per step of the running mean of the weights, which is what is kept.
+        teacher_weight: of the teacher's loss.
+        identity_weight: of the identity loss, a soft-max over cosines among the people of the window.
+        attribute_weight: of the attribute loss.
+        scale: of those cosines.
+        margin: taken from the own cosine.
+        margin_from: share of the rounds from which the margin rises.
+        margin_to: share at which it has risen.
+        strength: of the changes that faces go through, 0 to 1.
+        strength_at_first: the same in the first round.
+        strength_to: share of the rounds at which it has grown.
+        max_yaw_rad: largest turn of a head to either side.
+        seed: of weights, people, order and changes.
+        device: auto, cpu, cuda or cuda:N.
+        precision: auto, fp32 or bf16.
+        workers: processes that render meanwhile.
+        progress: called after every step.
+    """
+    from kronface.studies.pretraining.loop import LAST, METRICS, pretrain
+    from kronface.studies.pretraining.provenance import card_of
+    from kronface.studies.pretraining.recipe import PretrainingRecipe
+
+    recipe = PretrainingRecipe(
+        rounds=rounds,
+        window=window,
+        people=people,
+        images=images,
+        teacher=teacher,
+        variant=variant,
+        size=size,
+        fusion=fusion,
+        embedding_size=embedding_size,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        warm_up=warm_up,
+        decay=decay,
+        average=average,
+        teacher_weight=teacher_weight,
+        identity_weight=identity_weight,
+        attribute_weight=attribute_weight,
+        scale=scale,
+        margin=margin,
+        margin_from=margin_from,
+        margin_to=margin_to,
+        strength=strength,
+        strength_at_first=strength_at_first,
+        strength_to=strength_to,
+        max_yaw_rad=max_yaw_rad,
+        seed=seed,
+    )
+    history = pretrain(
+        out,
+        recipe,
+        card=card_of(recipe, start),
+        start=start,
+        device=device,
+        precision=precision,
+        workers=workers,
+        progress=progress,
+    )
+    figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in history[-1].items())
+    return f"{figures}\nall rounds: {out / METRICS}\ncheckpoint: {out / LAST}"

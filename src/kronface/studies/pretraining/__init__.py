@@ -1,0 +1,1 @@
+"""A network that learns from endless rendered people, also taught by another network, until it knows real faces."""

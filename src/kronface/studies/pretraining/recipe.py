@@ -1,0 +1,143 @@
+"""What a pretraining is made of."""
+
+import math
+from dataclasses import dataclass
+
+from kronface.data.attributes import FUSED, PREDICTED
+from kronface.errors import ConfigError
+from kronface.network.network import Network
+from kronface.network.variants import build
+from kronface.studies.pretraining.shards import ShardPlan
+
+TEACHERS = ("none", "dlib")
+VISIBLE = ("Eyeglasses", "Smiling", "No_Beard", "Gray_Hair", "Wearing_Hat")
+"""Attributes of the picture rather than the person, predicted beside the paper's: never fused."""
+
+
+@dataclass(frozen=True)
+class PretrainingRecipe:
+    """Sizes, weights of the losses, and how all of it changes over the rounds.
+
+    A round draws one new shard, and shows every face of the newest `window` shards once; so a face is used `window`
+    times, each time under other changes, and then thrown away.
+    """
+
+    rounds: int = 60
+    window: int = 8
+    people: int = 400
+    images: int = 10
+    teacher: str = "none"
+    variant: str = "vgg19-quarter"
+    size: int = 64
+    fusion: str = "kronecker-tanh"
+    embedding_size: int = 128
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    warm_up: int = 500
+    """Steps in which the learning rate rises."""
+    decay: float = 0.25
+    """Share of the rounds, at the end, over which the learning rate falls to 0 along a cosine."""
+    average: float = 0.999
+    """Decay of the running mean of the weights, which is what is kept."""
+    teacher_weight: float = 1.0
+    identity_weight: float = 0.05
+    attribute_weight: float = 1.0
+    scale: float = 30.0
+    margin: float = 0.3
+    margin_from: float = 0.1
+    """Share of the rounds from which the margin rises from 0."""
+    margin_to: float = 0.4
+    """Share of the rounds at which it has risen."""
+    strength: float = 1.0
+    """Of the augmentation (`data.augment.wild`) once it has grown."""
+    strength_at_first: float = 0.3
+    strength_to: float = 0.3
+    """Share of the rounds at which it has grown."""
+    max_yaw_rad: float = 0.9
+    seed: int = 1
+
+    def check(self) -> None:
+        """Whether a training can begin.
+
+        Raises:
+            ConfigError: an unknown name or an impossible number.
+        """
+        if self.teacher not in TEACHERS:
+            raise ConfigError(f"unknown teacher '{self.teacher}': choose from {', '.join(TEACHERS)}")
+        for name in ("rounds", "window", "people", "images", "batch_size", "learning_rate", "scale", "warm_up"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} is {getattr(self, name)}: it must be above 0")
+        shares = (
+            "decay",
+            "average",
+            "margin",
+            "margin_from",
+            "margin_to",
+            "strength",
+            "strength_at_first",
+            "strength_to",
+        )
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}: it must lie between 0 and 1")
+        for name in ("weight_decay", "teacher_weight", "identity_weight", "attribute_weight", "seed"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} is {getattr(self, name)}: it must be at least 0")
+        if self.people < 2 or self.images < 2:
+            raise ConfigError("people and images must be at least 2: identities are told apart, each by several faces")
+        if not 2 <= self.batch_size <= self.people * self.images:
+            raise ConfigError(f"batch_size is {self.batch_size}: choose from 2 to the faces of a shard")
+        if self.teacher == "dlib" and self.embedding_size != 128:
+            raise ConfigError(f"embedding_size is {self.embedding_size}: dlib's embeddings, which it learns, have 128")
+
+    def predicted(self) -> tuple[str, ...]:
+        """Attributes that the network predicts."""
+        return (*PREDICTED, *VISIBLE)
+
+    def network(self) -> Network:
+        """The network as it starts."""
+        return build(
+            variant=self.variant,
+            predicted=self.predicted(),
+            fused=FUSED,
+            fusion=self.fusion,
+            embedding_size=self.embedding_size,
+            size=self.size,
+            seed=self.seed,
+        )
+
+    def shards(self) -> ShardPlan:
+        """What is drawn for it."""
+        return ShardPlan(
+            people=self.people,
+            images=self.images,
+            size=self.size,
+            seed=self.seed,
+            attributes=self.predicted(),
+            teacher=self.teacher,
+            max_yaw_rad=self.max_yaw_rad,
+        )
+
+    def passes(self, number: int) -> int:
+        """Faces that a round shows: whole batches of the newest shards."""
+        faces = min(number + 1, self.window) * self.people * self.images
+        return faces // self.batch_size * self.batch_size
+
+    def rate(self, share: float, steps: int) -> float:
+        """The learning rate after a share of all passes and so many steps."""
+        rising = min((steps + 1) / self.warm_up, 1.0)
+        falling = 1.0
+        if self.decay and share > 1 - self.decay:
+            falling = 0.5 * (1 + math.cos(math.pi * (share - 1 + self.decay) / self.decay))
+        return self.learning_rate * rising * falling
+
+    def margin_at(self, share: float) -> float:
+        """The margin after a share of all passes."""
+        span = max(self.margin_to - self.margin_from, 1e-9)
+        return self.margin * min(max((share - self.margin_from) / span, 0.0), 1.0)
+
+    def strength_at(self, share: float) -> float:
+        """The augmentation's strength after a share of all passes."""
+        grown = min(share / self.strength_to, 1.0) if self.strength_to else 1.0
+        return self.strength_at_first + (self.strength - self.strength_at_first) * grown

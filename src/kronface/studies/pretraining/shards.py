@@ -1,0 +1,192 @@
+"""Shards of rendered faces on disk: drawn, labelled, seen by a teacher, used some rounds, and thrown away."""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kronface.errors import DataError
+from kronface.faces.align import align, reference_points
+from kronface.files import write_json
+
+if TYPE_CHECKING:
+    from kronface.synth.settings import Rendering
+
+MARGIN = 0.125
+"""How far a stored face reaches beyond the network's crop on each side, as a share of the crop's side."""
+
+LANDMARK_ERROR = 0.012
+"""Standard deviation of the error of a landmark in training, as a share of the crop's side: about the detector's."""
+
+ARRAYS = ("faces", "people", "labels", "taught")
+ABOUT = "about.json"
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """What every shard of a run has in common."""
+
+    people: int
+    """In each shard; nobody is in two."""
+    images: int
+    """Of each person."""
+    size: int
+    """Side of the network's crop in pixels."""
+    seed: int
+    attributes: tuple[str, ...]
+    """Whose labels are kept."""
+    teacher: str
+    """'none' or 'dlib'."""
+    max_yaw_rad: float
+
+    @property
+    def side(self) -> int:
+        """Of a stored face in pixels."""
+        return round(self.size * (1 + 2 * MARGIN))
+
+    @property
+    def rows(self) -> int:
+        """Faces in a shard."""
+        return self.people * self.images
+
+    def rendering(self) -> "Rendering":
+        """How people are drawn."""
+        from kronface.synth.settings import Rendering
+
+        return Rendering(max_yaw_rad=self.max_yaw_rad)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The faces of some people; arrays stay on disk."""
+
+    number: int
+    faces: NDArray[np.uint8]
+    """(N, side, side, 3) RGB."""
+    people: NDArray[np.int32]
+    """(N,) 0 to the plan's people - 1."""
+    labels: NDArray[np.float32]
+    """(N, T)."""
+    taught: NDArray[np.float16]
+    """(N, D) the teacher's embeddings; (N, 0) without a teacher."""
+
+
+def shard_folder(root: Path, number: int) -> Path:
+    """Where a shard lies."""
+    return root / f"shard-{number:05d}"
+
+
+def make_shard(root: Path, number: int, plan: ShardPlan, *, alive: Callable[[], bool] = lambda: True) -> bool:
+    """Draws a shard, unless it is there; it appears whole or not at all.
+
+    Args:
+        root: folder of the shards.
+        number: which; its people follow from it and the seed alone.
+        plan: what is drawn.
+        alive: asked for after every person whether anybody still wants it.
+
+    Returns:
+        Whether it is there.
+    """
+    folder = shard_folder(root, number)
+    if folder.is_dir():
+        return True
+    drawn: list[NDArray[np.uint8]] = []
+    seen: list[NDArray[np.uint8]] = []
+    labels: list[list[float]] = []
+    for person in range(plan.people):
+        for face, chip, known in _draw_person(plan, number * plan.people + person):
+            drawn.append(face)
+            labels.append([float(known.get(name, np.nan)) for name in plan.attributes])
+            if chip is not None:
+                seen.append(chip)
+        if not alive():
+            return False
+    arrays: dict[str, NDArray[Any]] = {
+        "faces": np.stack(drawn),
+        "people": np.repeat(np.arange(plan.people, dtype=np.int32), plan.images),
+        "labels": np.array(labels, np.float32),
+        "taught": _taught(seen) if seen else np.empty((plan.rows, 0), np.float16),
+    }
+    temporary = folder.with_name(f".{folder.name}-{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for name, array in arrays.items():
+        np.save(temporary / f"{name}.npy", array)
+    write_json(temporary / ABOUT, asdict(plan) | {"number": number})
+    with contextlib.suppress(FileExistsError):
+        temporary.rename(folder)
+    return True
+
+
+def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
+    """Opens a shard.
+
+    Raises:
+        DataError: it is damaged, or of another run.
+    """
+    folder = shard_folder(root, number)
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} is damaged ({error}): delete it, and it is drawn again") from error
+    if about != json.loads(json.dumps(asdict(plan))) | {"number": number}:
+        raise DataError(f"{folder} is of another run: choose another --out, or delete {root}")
+    return Shard(number, *arrays)
+
+
+def drop_shards(root: Path, before: int) -> None:
+    """Throws away all shards with smaller numbers, and what a killed process left."""
+    for folder in root.glob("shard-*"):
+        if int(folder.name.removeprefix("shard-")) < before:
+            shutil.rmtree(folder)
+
+
+def _draw_person(
+    plan: ShardPlan, identity: int
+) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8] | None, dict[str, int]]]:
+    """The pictures of a person: the stored face, the teacher's crop, and labels."""
+    from kronface.runtime.dlib_network import CHIP, POINTS
+    from kronface.synth.head import load_head
+    from kronface.synth.person import make_person
+    from kronface.synth.picture import take_picture
+
+    rendering = plan.rendering()
+    person = make_person(load_head(), identity, plan.seed, rendering)
+    wide = (reference_points(plan.size) + 0.5) + plan.size * MARGIN - 0.5
+    found = []
+    for image in range(plan.images):
+        picture = take_picture(plan.seed, identity, image, framing="celeba", person=person, rendering=rendering)
+        rng = np.random.default_rng([plan.seed, identity, image, 77])
+        away = rng.normal(0, LANDMARK_ERROR * plan.size, (5, 2))
+        face = align(picture.image, picture.landmarks, plan.side, wide + away)
+        chip = align(picture.image, picture.landmarks, CHIP, POINTS) if plan.teacher == "dlib" else None
+        found.append((face, chip, picture.attributes))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _teacher() -> Any:  # noqa: ANN401 - imported late
+    from kronface.runtime.dlib_network import DlibEmbedder
+
+    return DlibEmbedder(device="cpu")
+
+
+def _taught(chips: list[NDArray[np.uint8]]) -> NDArray[np.float16]:
+    """(N, 128): the sum of the teacher's embeddings of a face and its mirror image, which have one direction each."""
+    parts = []
+    for start in range(0, len(chips), 32):
+        block = np.stack(chips[start : start + 32])
+        parts.append(_teacher()(block)[0] + _teacher()(np.ascontiguousarray(block[:, :, ::-1]))[0])
+    whole = np.concatenate(parts)
+    lengths = np.linalg.norm(whole, axis=1, keepdims=True)
+    return np.asarray(whole / lengths, np.float16)

@@ -1,0 +1,143 @@
+"""The training on endless rendered people: exact after any interruption, and true to what it draws."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kronface.cli.main import main
+from kronface.data.augment import wild
+from kronface.errors import CheckpointError, ConfigError, DataError
+from kronface.faces.align import align
+from kronface.network.checkpoint import ModelCard, read_card
+from kronface.network.network import Network
+from kronface.runtime.dlib_network import CHIP, POINTS, DlibEmbedder
+from kronface.studies.pretraining.loop import LAST, METRICS, SHARDS, pretrain
+from kronface.studies.pretraining.recipe import PretrainingRecipe
+from kronface.studies.pretraining.shards import MARGIN, make_shard, read_shard, shard_folder
+from kronface.synth.picture import take_picture
+
+RECIPE = PretrainingRecipe(
+    rounds=3, window=2, people=4, images=2, batch_size=4, size=32, embedding_size=16, warm_up=2, seed=3
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that nothing interrupted."""
+    out = tmp_path_factory.mktemp("whole")
+    pretrain(out, RECIPE, card=ModelCard())
+    return out
+
+
+def weights(out: Path) -> bytes:
+    return (out / LAST / "model.safetensors").read_bytes()
+
+
+def test_an_interrupted_training_ends_the_same(whole: Path, tmp_path: Path) -> None:
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if "round 3" in stage:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(tmp_path, RECIPE, card=ModelCard(), progress=interrupt)
+    assert len((tmp_path / METRICS).read_text().splitlines()) == 3
+    for folder in (tmp_path / SHARDS).iterdir():  # whatever else is lost is drawn again
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+    history = pretrain(tmp_path, RECIPE, card=ModelCard())
+    assert weights(tmp_path) == weights(whole)
+    assert [row["passes"] for row in history] == [8, 24, 40]
+    assert sorted(path.name for path in (tmp_path / SHARDS).iterdir()) == ["shard-00001", "shard-00002"]
+    assert pretrain(tmp_path, RECIPE, card=ModelCard()) == history  # nothing is left to do
+    with pytest.raises(CheckpointError, match="another recipe"):
+        pretrain(tmp_path, PretrainingRecipe(rounds=3, people=4, images=2, batch_size=4), card=ModelCard())
+
+
+def test_the_network_learns_and_its_class_layer_is_left_out(whole: Path) -> None:
+    network = Network.from_pretrained(whole / LAST)
+    assert network.identity_branch is not None
+    assert network.identity_branch.logits is None
+    assert network(network.preprocess(torch.zeros((2, 32, 32, 3), dtype=torch.uint8))).identity_logits is None
+    assert read_card(whole / LAST).training["passes_altogether"] == 40
+    assert not torch.equal(
+        network.state_dict()["trunk.features.0.weight"], RECIPE.network().state_dict()["trunk.features.0.weight"]
+    )
+
+
+def test_going_on_from_a_checkpoint(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = "--rounds 1 --window 1 --people 4 --images 2 --batch_size 4 --size 32 --embedding_size 16 --seed 4"
+    command = ["pretrain", *options.replace("_", "-").split(), "--learning-rate", "1e-12", "--average", "0"]
+    assert main([*command, "--out", str(tmp_path / "a"), "--start", str(whole / LAST)]) == 0
+    card = read_card(tmp_path / "a" / LAST)
+    assert card.training["passes_altogether"] == 48
+    assert "seed 4" in card.training_data
+    before, after = (Network.from_pretrained(out / LAST).state_dict() for out in (whole, tmp_path / "a"))
+    for name, tensor in before.items():
+        if "running" not in name and "batches" not in name:
+            torch.testing.assert_close(after[name], tensor, atol=1e-6, rtol=0)
+    command[command.index("16")] = "24"
+    assert main([*command, "--out", str(tmp_path / "b"), "--start", str(whole / LAST)]) == 2
+    assert "another architecture" in capsys.readouterr().err
+
+
+def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -> None:
+    plan = PretrainingRecipe(people=2, images=2, size=64, teacher="dlib", seed=5).shards()
+    assert make_shard(tmp_path, 1, plan)
+    shard = read_shard(tmp_path, 1, plan)
+    assert shard.faces.shape == (4, 80, 80, 3)
+    picture = take_picture(5, 3, 1, framing="celeba", rendering=plan.rendering())  # the second of the last person
+    assert shard.people[3] == 1
+    known = [picture.attributes[name] for name in plan.attributes]
+    np.testing.assert_array_equal(shard.labels[3], known)
+    chip = align(picture.image, picture.landmarks, CHIP, POINTS)
+    both, _ = DlibEmbedder(device="cpu")(np.stack([chip, chip[:, ::-1]]))
+    expected = both.sum(0) / np.linalg.norm(both.sum(0))
+    np.testing.assert_allclose(shard.taught[3].astype(np.float32), expected, atol=1e-3)
+    # What the network is shown, but for the landmarks' errors, is the aligned face.
+    crop = wild(0)(np.ascontiguousarray(shard.faces[3]), np.random.default_rng(2), size=64, margin=MARGIN)
+    straight = align(picture.image, picture.landmarks, 64)
+    away = min(np.abs(crop.astype(int) - view).mean() for view in (straight, straight[:, ::-1]))
+    assert away < 12
+    other = PretrainingRecipe(people=2, images=2, size=64, seed=5).shards()
+    with pytest.raises(DataError, match="another run"):
+        read_shard(tmp_path, 1, other)
+    (shard_folder(tmp_path, 1) / "faces.npy").write_bytes(b"x")
+    with pytest.raises(DataError, match="damaged"):
+        read_shard(tmp_path, 1, plan)
+    assert not make_shard(tmp_path, 2, plan, alive=lambda: False)
+    assert json.loads((shard_folder(tmp_path, 1) / "about.json").read_text())["number"] == 1
+    assert not shard_folder(tmp_path, 2).exists()
+
+
+def test_how_rates_margins_and_changes_move() -> None:
+    recipe = PretrainingRecipe(learning_rate=1.0, warm_up=10, decay=0.5, margin=0.4, margin_from=0.2, margin_to=0.6)
+    assert recipe.rate(0.0, 0) == pytest.approx(0.1)
+    assert recipe.rate(0.5, 100) == 1
+    assert recipe.rate(0.75, 100) == pytest.approx(0.5)
+    assert recipe.rate(1.0, 100) == pytest.approx(0)
+    assert [recipe.margin_at(share) for share in (0, 0.2, 0.4, 1)] == pytest.approx([0, 0, 0.2, 0.4])
+    assert [recipe.strength_at(share) for share in (0, 0.15, 1)] == pytest.approx([0.3, 0.65, 1])
+    assert [recipe.passes(number) for number in (0, 7, 20)] == [3968, 32_000, 32_000]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"teacher": "arcface"},
+        {"rounds": 0},
+        {"people": 1},
+        {"batch_size": 100_000},
+        {"decay": 1.5},
+        {"seed": -1},
+        {"embedding_size": 64, "teacher": "dlib"},
+    ],
+)
+def test_impossible_recipes(options: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        pretrain(tmp_path / "x", PretrainingRecipe(**options), card=ModelCard())  # type: ignore[arg-type]
+    assert next(iter(options)) in str(caught.value)
+    assert not (tmp_path / "x").exists()
