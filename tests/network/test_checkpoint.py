@@ -122,3 +122,24 @@ def test_thresholds_of_other_weights_do_not_outlive_them(saved: Path) -> None:
     (saved / "calibration.json").write_text("{}")
     small(seed=1).save_pretrained(saved)
     assert not (saved / "calibration.json").exists()
+
+
+def test_half_precision_is_what_is_loaded_again(saved: Path, tmp_path: Path) -> None:
+    network = small()
+    mark = network.save_pretrained(tmp_path / "half", half=True)
+    loaded = Network.from_pretrained(tmp_path / "half")
+    assert fingerprint(loaded) == fingerprint(network) == mark
+    assert mark != fingerprint(small())
+    assert all(tensor.dtype != torch.float16 for tensor in loaded.state_dict().values())
+    images = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
+    for before, after in zip(network.predict(images), loaded.predict(images), strict=True):
+        assert before is not None
+        assert after is not None
+        assert torch.equal(before, after)
+    full, half = ((folder / "model.safetensors").stat().st_size for folder in (saved, tmp_path / "half"))
+    assert half < 0.52 * full
+    with torch.no_grad():
+        network.trunk.features[0].weight.view(-1)[0].fill_(1e6)  # type: ignore[operator]
+    with pytest.raises(CheckpointError, match="half precision"):
+        network.save_pretrained(tmp_path / "large", half=True)
+    assert not (tmp_path / "large").exists()

@@ -65,8 +65,15 @@ def fingerprint(network: "Network") -> str:
     return digest.hexdigest()
 
 
-def save(network: "Network", folder: Path, *, card: ModelCard | None = None) -> str:
+def save(network: "Network", folder: Path, *, card: ModelCard | None = None, half: bool = False) -> str:
     """Writes `model.safetensors`, `config.json` and `README.md` (the model card) to `folder`; returns the fingerprint.
+
+    Args:
+        network: made by `variants.build`.
+        folder: is made.
+        card: what the model card says.
+        half: store matrices and convolutions in half precision, which the network itself is rounded to first, so that
+            it stays the one that is loaded again.
 
     Raises:
         CheckpointError: the network was composed by hand, so that nothing says how to build it again.
@@ -74,6 +81,8 @@ def save(network: "Network", folder: Path, *, card: ModelCard | None = None) -> 
     if network.architecture is None:
         raise CheckpointError("this network was composed by hand: only one made by variants.build can be saved")
     card = card or ModelCard()
+    if half:
+        _round(network)
     mark = fingerprint(network)
     config = {
         "format": FORMAT,
@@ -85,7 +94,8 @@ def save(network: "Network", folder: Path, *, card: ModelCard | None = None) -> 
         "card": asdict(card),
     }
     # One entry of metadata: the order of several is drawn by lot, and the same weights should be the same bytes.
-    write_bytes(folder / WEIGHTS, serialise(_weights(network), metadata={"format": "pt"}))
+    weights = {name: _shortened(tensor) if half else tensor for name, tensor in _weights(network).items()}
+    write_bytes(folder / WEIGHTS, serialise(weights, metadata={"format": "pt"}))
     write_text(folder / "README.md", _card_text(network, card, mark))
     (folder / CALIBRATION).unlink(missing_ok=True)  # thresholds of other weights must not outlive them
     write_json(folder / CONFIG, config)
@@ -121,7 +131,7 @@ def load(folder: Path) -> "Network":
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS} cannot be read ({error}): copy the checkpoint again") from error
     check_shapes(network.state_dict(), weights, folder / WEIGHTS)
-    network.load_state_dict(weights)
+    network.load_state_dict(weights)  # into single precision, whatever the file holds
     if fingerprint(network) != config["fingerprint"]:
         raise CheckpointError(f"{folder}: weights and configuration do not belong together: copy the checkpoint again")
     return network.eval()
@@ -181,6 +191,25 @@ def check_shapes(expected: dict[str, Tensor], found: dict[str, Tensor], path: Pa
     surplus = sorted(set(found) - set(expected))
     if surplus:
         raise CheckpointError(f"{path} belongs to another architecture: it also has {surplus[0]}")
+
+
+def _shortened(tensor: Tensor) -> Tensor:
+    """Matrices and convolutions in half precision; what is added, or scales a channel, stays as it is."""
+    return tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor
+
+
+@torch.no_grad()
+def _round(network: "Network") -> None:
+    """Rounds a network to what `_shortened` keeps of it.
+
+    Raises:
+        CheckpointError: a weight is too large for half precision.
+    """
+    for name, tensor in network.state_dict().items():
+        rounded = _shortened(tensor)
+        if not torch.isfinite(rounded).all():
+            raise CheckpointError(f"{name} is too large for half precision: save the network in full")
+        tensor.copy_(rounded)
 
 
 def _weights(network: "Network") -> dict[str, Tensor]:

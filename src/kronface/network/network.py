@@ -178,8 +178,11 @@ class Network(nn.Module):
 
         return load(Path(folder))
 
-    def save_pretrained(self, folder: str | Path, *, card: "ModelCard | None" = None) -> str:
-        """Writes weights (safetensors), configuration and model card to `folder`; returns the fingerprint."""
+    def save_pretrained(self, folder: str | Path, *, card: "ModelCard | None" = None, half: bool = False) -> str:
+        """Writes weights (safetensors), configuration and model card to `folder`; returns the fingerprint.
+
+        With `half` in half precision, to which the network itself is rounded first.
+        """
         from kronface.network.checkpoint import save
 
-        return save(self, Path(folder), card=card)
+        return save(self, Path(folder), card=card, half=half)
