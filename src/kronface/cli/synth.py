@@ -23,6 +23,7 @@ def write(
     redrawn: bool = False,
     without: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
     label_noise: str = "none",
+    world: str = "usual",
     masks: bool = False,
     device: str = "cpu",
     workers: int = 2,
@@ -50,6 +51,7 @@ def write(
         without: what is left out, as hats,flaws or "[hats, flaws]"; one or more of expression, gaze, lights, shadows,
             skin, hair, restyling, beard, make-up, spectacles, hats, occluders, clothes, background, camera, flaws.
         label_noise: of the identity attributes: none, flips or appearance.
+        world: usual, or shifted: what the usual one never draws, for tests of how a network bears change.
         masks: write masks/, which part of the face each pixel shows.
         device: where the renderer's kernels run: cpu, cuda or cuda:N.
         workers: processes that render.
@@ -77,6 +79,7 @@ def write(
         redrawn=redrawn,
         without=ingredients(without),
         label_noise=label_noise,
+        world=world,
         device=device,
     )
     writers[layout](

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from kronface.synth.head import Floats
 from kronface.synth.scene import Flaws
+from kronface.synth.shifted import PATTERNS, damage, pattern
 
 MIDDLE = 0.2
 """Linear brightness that a metered face is drawn to."""
@@ -29,6 +30,8 @@ def background(seed: int, height: int, width: int) -> Floats:
     """
     if seed < 0:
         return np.full((height, width, 3), 0.18, np.float32)
+    if seed >= PATTERNS:
+        return pattern(seed, height, width)
     rng = np.random.default_rng(seed)
     h, w = -(-height // 4), -(-width // 4)
     base = rng.normal(-1.5, 0.85)
@@ -106,7 +109,7 @@ def develop(linear: Floats, flaws: Flaws, rng: np.random.Generator, *, gain: flo
     developed: NDArray[np.uint8] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
     if flaws.grey:
         developed = cv2.cvtColor(cv2.cvtColor(developed, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.uint8)
-    return developed
+    return damage(developed, flaws) if flaws.damaged else developed
 
 
 @cache

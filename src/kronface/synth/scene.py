@@ -72,6 +72,18 @@ class Flaws:
     grey: bool = False
     quality: int = 95
     """Of the JPEG."""
+    corners: float = 0.0
+    """Share of the light that is lost in the corners (in the other world alone, as what follows)."""
+    sepia: bool = False
+    tones: int = 0
+    """Of each colour; 0 leaves all."""
+    old_quality: int = 0
+    """Of a JPEG that the picture once was; 0: of none."""
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything of the other world is to be done to it."""
+        return bool(self.corners or self.sepia or self.tones or self.old_quality)
 
     @property
     def blurry(self) -> bool:
@@ -117,7 +129,7 @@ def draw_scene(head: Head, seed: int, identity: int, image: int, rendering: Rend
     flaws = _draw_flaws(rng) if rendering.has("flaws") else Flaws()
     names = head.actions
     smiling = (actions[names.index("mouthSmileLeft")] + actions[names.index("mouthSmileRight")]) / 2 > SMILE
-    return Scene(
+    usual = Scene(
         actions=actions,
         expression=expression,
         smiling=bool(smiling),
@@ -131,6 +143,11 @@ def draw_scene(head: Head, seed: int, identity: int, image: int, rendering: Rend
         backdrop=backdrop if rendering.has("background") else -1,
         flaws=flaws,
     )
+    if rendering.world == "usual":
+        return usual
+    from kronface.synth.shifted import shift_scene
+
+    return shift_scene(usual, head, seed, identity, image, rendering.max_yaw_rad)
 
 
 def _draw_yaw(rng: np.random.Generator, largest: float) -> float:

@@ -32,6 +32,8 @@ beard · make-up · spectacles · hats · occluders (hands, scarves, masks) · c
 (one distance and frame) · flaws (blur, noise, compression, grey pictures, wrong exposure).
 """
 
+WORLDS = ("usual", "shifted")
+
 LABEL_NOISE = ("none", "flips", "appearance")
 
 
@@ -46,6 +48,8 @@ class Rendering:
         without: names in `INGREDIENTS` that are left out.
         label_noise: of the identity attributes, at CelebA's same-person agreement: none, flips (independent of the
             picture) or appearance (judged on the picture's expression, pose and light).
+        world: usual, or shifted: poses, expressions, lights, cameras, backgrounds and damage that the usual one never
+            has (`synth.shifted`), for tests of how a network bears change.
         device: where the kernels run: cpu, cuda or cuda:N. The last bits of a picture differ between devices.
 
     Raises:
@@ -56,6 +60,7 @@ class Rendering:
     redrawn: bool = False
     without: tuple[str, ...] = ()
     label_noise: str = "none"
+    world: str = "usual"
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -67,6 +72,8 @@ class Rendering:
             raise ConfigError(f"without: unknown ingredient '{unknown[0]}': choose from {', '.join(INGREDIENTS)}")
         if self.label_noise not in LABEL_NOISE:
             raise ConfigError(f"unknown label noise '{self.label_noise}': choose one of {', '.join(LABEL_NOISE)}")
+        if self.world not in WORLDS:
+            raise ConfigError(f"unknown world '{self.world}': choose one of {', '.join(WORLDS)}")
         if self.device != "cpu":
             _check_gpu(self.device)
 
