@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import kronface
+from kronface.cli import identify
 from kronface.cli.main import COMMANDS, build_command_parser, build_parser, config_first, flags, lists, main, normalise
 
 ROOT = Path(__file__).parents[2]
@@ -359,3 +360,8 @@ def test_an_option_takes_a_list_in_all_commands_or_in_none() -> None:
         for name, parameter in inspect.signature(function).parameters.items():
             if parameter.kind is parameter.KEYWORD_ONLY and name in known:
                 assert "list[" in str(parameter.annotation) or "tuple[" in str(parameter.annotation), (function, name)
+
+
+@pytest.mark.parametrize(("probability", "said"), [(0.8, ""), (0.79, " (not sure)"), (0.21, " (not sure)"), (0.2, "")])
+def test_attributes_of_which_nobody_is_sure(probability: float, said: str) -> None:
+    assert identify.hedge(probability) == said

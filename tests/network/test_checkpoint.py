@@ -82,7 +82,7 @@ def test_weights_of_another_architecture_or_attribute_list(saved: Path, tmp_path
     other = tmp_path / "other"
     small(predicted=FUSED).save_pretrained(other)
     shutil.copy(other / "model.safetensors", saved / "model.safetensors")
-    assert "attribute_branch.logits" in refused(saved)
+    assert "attribute_branch." in refused(saved)
     small(seed=1).save_pretrained(other)
     shutil.copy(other / "model.safetensors", saved / "model.safetensors")
     assert "do not belong together" in refused(saved)

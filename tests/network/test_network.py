@@ -140,3 +140,23 @@ def test_impossible_settings_are_named(settings: dict[str, object], word: str) -
     with pytest.raises(ConfigError, match=word) as caught:
         small(**settings)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("per", [1, 2])
+def test_calibrated_probabilities_leave_logits_and_embeddings_alone(per: int) -> None:
+    network = small(logits_per_attribute=per).eval()
+    assert network.attribute_branch is not None
+    images = pixels(3)
+    before = network.predict(images)
+    logits = network(network.preprocess(images)).attribute_logits
+    slope = torch.linspace(0.5, 2, len(network.predicted))
+    network.attribute_branch.calibrate(slope, torch.full_like(slope, 0.3))
+    network.attribute_branch.calibrate(torch.full_like(slope, 2.0), torch.full_like(slope, -1.0))
+    after = network.predict(images)
+    assert before.embeddings is not None
+    assert after.embeddings is not None
+    assert before.probabilities is not None
+    assert after.probabilities is not None
+    assert torch.equal(before.embeddings, after.embeddings)
+    assert torch.equal(logits, network(network.preprocess(images)).attribute_logits)
+    torch.testing.assert_close(after.probabilities, (2 * (slope * before.probabilities.logit() + 0.3) - 1).sigmoid())

@@ -5,6 +5,9 @@ from pathlib import Path
 from kronface.cli.checkpoints import default_checkpoint
 from kronface.files import Progress, check_writable, no_progress
 
+SURE = 0.8
+"""Probability from which an attribute counts as seen, or, of its absence, as not there; between, nobody is sure."""
+
 
 def identify(
     photo: Path,
@@ -19,6 +22,8 @@ def identify(
     progress: Progress = no_progress,
 ) -> str:
     """Names every face on a photograph, or calls it unknown, and prints its attributes with their probabilities.
+
+    An attribute whose probability is neither at least 0.8 nor at most 0.2 is marked as not sure.
 
     Nothing is kept: the people are enrolled in memory, from their pictures, for this one call. A name is given from a
     score at which a share of 0.05 of the searches for strangers would return somebody (FPIR), as measured on people
@@ -111,8 +116,14 @@ def identify(
         x, y, w, h = (round(float(value)) for value in face.face.box)
         lines.append(f"{labels[-1]} (score {best.score:.4f}{nearest}) at x {x}, y {y}, {w}x{h}")
         if face.attributes:
-            lines.append("   " + ", ".join(f"{key} {value:.2f}" for key, value in face.attributes.items()))
+            said = (f"{key} {value:.2f}{hedge(value)}" for key, value in face.attributes.items())
+            lines.append("   " + ", ".join(said))
     if save is not None:
         write_image(save, draw_faces(image, [face.face for face in faces], labels))
         lines.append(f"drawn: {save}")
     return "\n".join(lines)
+
+
+def hedge(probability: float) -> str:
+    """What follows a probability that leaves both answers open."""
+    return " (not sure)" if round(1 - SURE, 6) < probability < SURE else ""

@@ -1,5 +1,6 @@
 """The attribute branch (the first branch of the paper's net@2): from the face vector to attribute logits."""
 
+import torch
 from torch import Tensor, nn
 
 
@@ -20,6 +21,9 @@ class AttributeBranch(nn.Module):
         u (N, face_size) -> logits v (N, T · logits_per_attribute).
     """
 
+    slope: Tensor
+    offset: Tensor
+
     def __init__(
         self,
         *,
@@ -35,6 +39,9 @@ class AttributeBranch(nn.Module):
         self.relu = nn.ReLU()
         self.logits = nn.Linear(hidden_size, attributes * logits_per_attribute)
         self.logits_per_attribute = logits_per_attribute
+        # What makes probabilities of logits, fitted after training; the fusion goes on seeing the logits as they are.
+        self.register_buffer("slope", torch.ones(attributes))
+        self.register_buffer("offset", torch.zeros(attributes))
 
     def forward_hidden(self, face: Tensor) -> Tensor:
         """(N, face_size) -> hidden activations (N, hidden_size), after ReLU."""
@@ -47,8 +54,18 @@ class AttributeBranch(nn.Module):
         return out
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits v (N, T · logits_per_attribute) -> probabilities of the positive class (N, T), in [0, 1]."""
-        if self.logits_per_attribute == 1:
-            return logits.sigmoid()
-        pairs: Tensor = logits.unflatten(1, (-1, 2))  # (N, T, 2)
-        return pairs.softmax(2)[:, :, 1]
+        """Logits v (N, T · logits_per_attribute) -> probabilities of the positive class (N, T), in [0, 1].
+
+        A two-way soft-max is the sigmoid of the difference of its logits. `slope` and `offset` are 1 and 0 until
+        `calibrate` is called.
+        """
+        if self.logits_per_attribute == 2:
+            pairs: Tensor = logits.unflatten(1, (-1, 2))  # (N, T, 2)
+            logits = pairs[:, :, 1] - pairs[:, :, 0]
+        return (self.slope * logits + self.offset).sigmoid()
+
+    @torch.no_grad()
+    def calibrate(self, slope: Tensor, offset: Tensor) -> None:
+        """Makes probabilities sigmoid(slope · logit + offset), each (T,), on top of what they were."""
+        self.offset.mul_(slope).add_(offset)
+        self.slope.mul_(slope)
