@@ -1,9 +1,13 @@
 """Every dimension that the paper or the design fixes."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from kronface.data.attributes import FUSED, PREDICTED
+from kronface.errors import CheckpointError
+from kronface.network.imagenet import load_imagenet
 from kronface.network.network import Network
 from kronface.network.trunk import Trunk
 from kronface.network.variants import build
@@ -105,3 +109,21 @@ def test_every_hidden_layer_is_normalised_before_its_relu_and_no_logits_are() ->
             assert isinstance(layers[index + 2], torch.nn.ReLU)
     norms = [name for name, module in network.named_modules() if isinstance(module, torch.nn.BatchNorm1d)]
     assert norms == ["attribute_branch.norm", "identity_branch.norm"]
+
+
+def test_the_compact_trunk_ends_in_the_same_maps_and_takes_no_weights_of_a_vgg19(tmp_path: Path) -> None:
+    images = torch.zeros((1, 3, 64, 64))
+    quarter, compact = (
+        build(variant=name, predicted=FUSED, fused=FUSED, identities=3).eval() for name in ("vgg19-quarter", "compact")
+    )
+    assert compact.trunk.forward_map(images).shape == quarter.trunk.forward_map(images).shape == (1, 128, 4, 4)
+    assert compact.trunk(torch.zeros((1, 3, 16, 16))).shape == (1, 128)
+    convolutions = [module for module in compact.trunk.features if isinstance(module, torch.nn.Conv2d)]
+    assert [(c.out_channels, c.kernel_size[0], c.stride[0]) for c in convolutions[:3]] == [
+        (32, 4, 2),
+        (32, 3, 1),
+        (64, 3, 1),
+    ]
+    assert len(convolutions) == 14
+    with pytest.raises(CheckpointError, match="compact"):
+        load_imagenet(compact, tmp_path / "vgg19.pth")

@@ -52,7 +52,7 @@ def ablate(
         test: people to measure on: 200, or all.
         images: pictures of each rendered person.
         data_seed: of the rendered people, or of the choice among the data set's.
-        variant: vgg19, vgg19-half or vgg19-quarter.
+        variant: vgg19, vgg19-half, vgg19-quarter or compact.
         size: side of the aligned face in pixels.
         batch_size: images per step.
         learning_rate: Adam's, which falls to 0 along a cosine.

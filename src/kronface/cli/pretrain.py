@@ -55,7 +55,7 @@ def pretrain(
         window: rounds in which a face is used, each time under other changes.
         people: new ones in each round.
         images: of each person.
-        variant: vgg19, vgg19-half or vgg19-quarter.
+        variant: vgg19, vgg19-half, vgg19-quarter or compact.
         size: side of the aligned face in pixels.
         fusion: of attributes and identity: kronecker, kronecker-tanh, kronecker-detached, concatenation or none.
         embedding_size: numbers in an embedding; 128 with dlib as the teacher.

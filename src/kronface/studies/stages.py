@@ -118,7 +118,7 @@ def stages(
         freeze_attributes: hold the attribute branch where it is in the last stage.
         replay_share: share of each batch of the last stage that is taken from CelebA's training people, so that the
             attribute branch keeps its teacher; none by default.
-        variant: in place of the recipes': vgg19, vgg19-half or vgg19-quarter.
+        variant: in place of the recipes': vgg19, vgg19-half, vgg19-quarter or compact.
         size: in place of the recipes': side of the aligned face in pixels.
         epochs: in place of the recipes', for every stage.
         batch_size: in place of the recipes'.

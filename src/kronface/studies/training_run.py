@@ -99,7 +99,7 @@ def train(
         without: what is left out, as hats,flaws or "[hats, flaws]" (synth); names as in kronface synth write.
         label_noise: of the identity attributes: none, flips or appearance (synth).
         arm: identity-only, attributes-only or joint.
-        variant: vgg19, vgg19-half or vgg19-quarter.
+        variant: vgg19, vgg19-half, vgg19-quarter or compact.
         predicted: attributes that the attribute branch predicts.
         fused: those of them that enter the fusion.
         fusion: kronecker, kronecker-detached, kronecker-tanh, concatenation or none.

@@ -59,7 +59,7 @@ def figure_1(
     Args:
         out: folder for the files.
         checkpoint: the network to draw; without one it is built from the options below.
-        variant: vgg19, vgg19-half or vgg19-quarter.
+        variant: vgg19, vgg19-half, vgg19-quarter or compact.
         arm: identity-only, attributes-only or joint.
         identities: of the class layer.
         predicted: attributes.
@@ -158,6 +158,13 @@ def _trunk_parts(network: "Network", face: "Tensor") -> tuple[list[Part], "Tenso
             face = module(face)
             parts.append(Part("trunk", "max-pool 2x2", _shape(face), 0))
         else:
+            begun = run[0] if run else None
+            if (
+                isinstance(module, nn.Conv2d)
+                and isinstance(begun, nn.Conv2d)
+                and begun.kernel_size != module.kernel_size
+            ):
+                end(face)
             run.append(module)
             face = module(face)
     end(face)
