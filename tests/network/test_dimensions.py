@@ -125,5 +125,5 @@ def test_the_compact_trunk_ends_in_the_same_maps_and_takes_no_weights_of_a_vgg19
         (64, 3, 1),
     ]
     assert len(convolutions) == 14
-    with pytest.raises(CheckpointError, match="compact"):
+    with pytest.raises(CheckpointError, match="a compact trunk is not"):
         load_imagenet(compact, tmp_path / "vgg19.pth")

@@ -37,10 +37,10 @@ def load_imagenet(network: Network, path: Path) -> None:
     Raises:
         CheckpointError: the file is missing, unreadable, or not VGG-19's.
     """
-    weights = {name: tensor for name, tensor in _read(path).items() if name.startswith("features.")}
     trunk = network.trunk
     if trunk.compact:
         raise CheckpointError(f"{path} is for a VGG-19, which a compact trunk is not: choose the variant vgg19")
+    weights = {name: tensor for name, tensor in _read(path).items() if name.startswith("features.")}
     if not weights:
         raise CheckpointError(f"{path} holds no 'features.*' tensors: bring {WANTED}")
     has_norm = any(name.endswith("running_mean") for name in weights)

@@ -19,8 +19,8 @@ class Trunk(nn.Module):
     Args:
         width: channels of the first convolution; 64 is VGG-19.
         batch_norm: whether each convolution is followed by batch normalisation.
-        compact: one 4x4 convolution of stride 2 stands for the first block and its max-pool, which on a processor cost a
-            third of the time. Such a trunk is no VGG-19, and takes no VGG-19's weights.
+        compact: one 4x4 convolution of stride 2 stands for the first block and its max-pool, which on a processor cost
+            a third of the time. Such a trunk is no VGG-19, and takes no VGG-19's weights.
 
     Shape:
         images (N, 3, H, W) float, H and W at least 16 -> face vectors u (N, 8·width).
