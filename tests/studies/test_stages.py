@@ -154,7 +154,7 @@ def test_freezing_and_replaying_are_switches(finished: Path, sets: tuple[Path, P
     assert "the attribute branch was frozen" in said
     before, after = (weights(tmp_path / stage / "last") for stage in STAGES[1:])
     branch = [name for name in before if name.startswith("attribute_branch.")]
-    assert len(branch) == 9
+    assert len(branch) == 11
     assert all(before[name].equal(after[name]) for name in branch)  # the statistics of its normalisation are among them
     assert not before["trunk.features.0.weight"].equal(after["trunk.features.0.weight"])
     shutil.rmtree(tmp_path / "4-casia-joint")
