@@ -1,6 +1,9 @@
 """The training on endless rendered people: exact after any interruption, and true to what it draws."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +89,7 @@ def test_going_on_from_a_checkpoint(whole: Path, tmp_path: Path, capsys: pytest.
 
 def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -> None:
     plan = PretrainingRecipe(people=2, images=2, size=64, teacher="dlib", seed=5).shards()
-    assert make_shard(tmp_path, 1, plan)
+    make_shard(tmp_path, 1, plan)
     shard = read_shard(tmp_path, 1, plan)
     assert shard.faces.shape == (4, 80, 80, 3)
     picture = take_picture(5, 3, 1, framing="celeba", rendering=plan.rendering())  # the second of the last person
@@ -108,9 +111,38 @@ def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -
     (shard_folder(tmp_path, 1) / "faces.npy").write_bytes(b"x")
     with pytest.raises(DataError, match="damaged"):
         read_shard(tmp_path, 1, plan)
-    assert not make_shard(tmp_path, 2, plan, alive=lambda: False)
     assert json.loads((shard_folder(tmp_path, 1) / "about.json").read_text())["number"] == 1
     assert not shard_folder(tmp_path, 2).exists()
+
+
+ORPHANS = """
+import sys
+from pathlib import Path
+from kronface.network.checkpoint import ModelCard
+from kronface.studies.pretraining.loop import pretrain
+from kronface.studies.pretraining.recipe import PretrainingRecipe
+
+if __name__ == "__main__":
+    recipe = PretrainingRecipe(rounds=50, window=2, people=4, images=2, batch_size=4, size=32, embedding_size=16)
+    pretrain(Path(sys.argv[1]), recipe, card=ModelCard(), progress=lambda stage, *_: print(stage, flush=True))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are found there")
+def test_what_renders_ends_with_a_training_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "orphans.py"
+    script.write_text(ORPHANS)
+    training = subprocess.Popen([sys.executable, str(script), str(tmp_path / "out")], stdout=subprocess.PIPE, text=True)
+    assert training.stdout is not None
+    next(line for line in training.stdout if line.startswith(("rendering people", "pretraining")))
+    children = Path(f"/proc/{training.pid}/task/{training.pid}/children").read_text().split()
+    training.kill()
+    training.wait()
+    assert children
+    until = time.monotonic() + 60
+    while any(Path(f"/proc/{child}").is_dir() for child in children) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not [child for child in children if Path(f"/proc/{child}").is_dir()]
 
 
 def test_how_rates_margins_and_changes_move() -> None:

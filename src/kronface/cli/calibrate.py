@@ -46,9 +46,7 @@ def calibrate(
         raise ConfigError(f"where shall the thresholds of {chosen} lie? name a file by --out")
     check_writable(file)
     embedder = load_embedder(chosen, device=device)
-    records = read_source(layout, root)
-    if split is not None:
-        records = records.select(split=split)
+    records = read_source(layout, root, split=split)
     found = calibrate_embedder(embedder, records, fpir=fpir, progress=progress)
     save_calibration(found, file, embedder.fingerprint)
     lines = [f"network: {embedder.about}", f"measured on {found.calibrated_on} people; FPIR {fpir}"]

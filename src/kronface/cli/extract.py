@@ -49,23 +49,16 @@ def extract(
         progress: called after every picture.
     """
     from kronface.data.sources import read_source
-    from kronface.errors import ConfigError
     from kronface.faces.detect import YuFaceDetector
     from kronface.hardware import available_processors
     from kronface.runtime.extract_store import extract_store
     from kronface.runtime.load import check_unseen, load_embedder
     from kronface.runtime.verify import MirroredEmbedder
 
-    if split is not None and split not in ("train", "validation", "test"):
-        raise ConfigError(f"split is {split}: it must be train, validation or test")
-    records = read_source(layout, root, official=official, aligned=aligned)
-    if split is not None:
-        records = records.select(split=split)
-        if len(records) == 0:
-            raise ConfigError(f"{root} has no pictures in the {split} split: leave --split out, or choose another")
+    records = read_source(layout, root, official=official, aligned=aligned, split=split)
     chosen = checkpoint or default_checkpoint()
     embedder = load_embedder(chosen, device=device)
-    check_unseen(embedder, records.name, allow=allow_seen)
+    check_unseen(embedder.seen, records.name, about=embedder.about, allow=allow_seen)
     found = extract_store(
         records,
         MirroredEmbedder(embedder) if flip else embedder,

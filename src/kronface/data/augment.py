@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from kronface.errors import ConfigError
-from kronface.faces.image import Image
+from kronface.faces.image import Image, compressed
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the brightness (ITU-R BT.601)."""
@@ -129,9 +129,7 @@ class Augment:
             grain = rng.normal(0, 1, image.shape).astype(np.float32)
             image = np.clip(image + deviation * grain + 0.5, 0, 255).astype(np.uint8)
         if self.jpeg and rng.random() < self.jpeg:
-            done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 91))])
-            decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if done else None
-            image = image if decoded is None else decoded.astype(np.uint8, copy=False)
+            image = compressed(image, int(rng.integers(20, 91)))
         return image
 
 

@@ -152,12 +152,12 @@ def load_faces(
     check_share(max_bad_share)
     bad: list[BadImage] = []
     allowed = max_bad_share * len(records)
-    own = FileReader(records, size=size, reference=reference, detector=detector, detect=detect, single=single)
+    own = reader or FileReader(records, size=size, reference=reference, detector=detector, detect=detect, single=single)
     progress(stage, 0, len(records))
     for row, path in enumerate(records.table["path"].to_list()):
         try:
-            face = own(row).face if reader is None else realign(reader(row).face, size, reference)
-            yield row, face, None
+            face = own(row).face
+            yield row, face if reader is None else realign(face, size, reference), None
         except FaceNotFoundError as error:
             yield row, None, BadImage(path, str(error), face_missing=True)
         except ImageError as error:

@@ -94,6 +94,12 @@ def write_image(path: Path, image: Image, *, quality: int = 95, durable: bool = 
     write_bytes(path, data.tobytes(), durable=durable)
 
 
+def compressed(image: Image, quality: int) -> Image:
+    """(H, W, 3) as it comes back from a JPEG of that quality; channels are taken as they stand, in memory alone."""
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
 def check_image_path(path: Path) -> None:
     """Whether `write_image` knows the format that the path's suffix names.
 

@@ -12,8 +12,7 @@ from kronface.files import Progress, no_progress, write_json
 from kronface.network.checkpoint import CALIBRATION
 from kronface.runtime.embedder import Embedder, NetworkEmbedder
 from kronface.runtime.extract import extract
-from kronface.runtime.load import DLIB
-from kronface.runtime.onnx_card import PRESETS
+from kronface.runtime.load import family_of, is_dlib
 
 FPIR = 0.05
 """Share of strangers who may be given a name."""
@@ -24,11 +23,9 @@ def calibration_file(source: Path) -> Path | None:
 
     None for dlib's network, which has no place of the user's own.
     """
-    family, _, file = str(source).partition(":")
-    if family in PRESETS and file:
-        source = Path(file).expanduser()
-    elif str(source) == DLIB and not source.exists():
+    if is_dlib(source):
         return None
+    _, source = family_of(source) or ("", source)
     if source.is_dir() or not source.suffix:
         return source / CALIBRATION
     return source.with_suffix(f".{CALIBRATION}")

@@ -1,5 +1,6 @@
 """Which network a user means by `--checkpoint`, whatever it comes from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kronface.errors import CheckpointError, ConfigError
@@ -8,6 +9,17 @@ from kronface.runtime.onnx_card import PRESETS
 
 DLIB = "dlib"
 CARDS = (".yaml", ".yml")
+
+
+def family_of(source: Path) -> tuple[str, Path] | None:
+    """The family and the file that 'insightface:FILE' or 'adaface:FILE' means; None for anything else."""
+    family, _, file = str(source).partition(":")
+    return (family, Path(file).expanduser()) if family in PRESETS and file else None
+
+
+def is_dlib(source: Path) -> bool:
+    """Whether dlib's network is meant, not a folder of that name."""
+    return str(source) == DLIB and not source.exists()
 
 
 def load_embedder(source: Path, *, device: str = "auto") -> Embedder:
@@ -22,12 +34,12 @@ def load_embedder(source: Path, *, device: str = "auto") -> Embedder:
         CheckpointError: there is no usable network.
         ConfigError: what runs it is not installed, or there is no such device.
     """
-    family, _, file = str(source).partition(":")
-    if family in PRESETS and file:
+    family = family_of(source)
+    if family is not None:
         from kronface.runtime.onnx import OnnxEmbedder
 
-        return OnnxEmbedder.from_preset(family, Path(file).expanduser(), device=device)
-    if str(source) == DLIB and not source.exists():
+        return OnnxEmbedder.from_preset(*family, device=device)
+    if is_dlib(source):
         from kronface.runtime.dlib_network import DlibEmbedder
 
         return DlibEmbedder(device=device)
@@ -42,24 +54,22 @@ def load_embedder(source: Path, *, device: str = "auto") -> Embedder:
     return NetworkEmbedder.from_pretrained(source, device=device)
 
 
-def check_unseen(embedder: Embedder, layout: str, *, allow: bool = False) -> None:
+def check_unseen(seen: Sequence[str], *layouts: str, about: str, allow: bool = False) -> None:
     """Whether a network may be measured on a data set.
 
     Args:
-        embedder: the network.
-        layout: of the data set; celeba-csv and celeba-hub are celeba.
+        seen: layouts of data sets whose people its training saw.
+        layouts: of what it is measured on; celeba-csv and celeba-hub are celeba.
+        about: what the message calls the network.
         allow: do so all the same.
 
     Raises:
-        ConfigError: its training saw the data set's people.
+        ConfigError: its training saw the people of one of them.
     """
-    if layout.partition("-")[0] in embedder.seen and not allow:
-        raise ConfigError(seen_message(embedder.about, layout))
-
-
-def seen_message(about: str, layout: str) -> str:
-    """What a user is told of a network that knows the people it is to be measured on."""
-    return (
-        f"{about} was trained on people of {layout}, so that figures on it would say too much: take another network, "
-        "or --allow-seen true"
-    )
+    sets = {name.partition("-")[0] for name in seen}
+    known = [layout for layout in layouts if layout.partition("-")[0] in sets]
+    if known and not allow:
+        raise ConfigError(
+            f"{about} was trained on people of {known[0]}, so that figures on it would say too much: take another "
+            "network, or --allow-seen true"
+        )

@@ -6,10 +6,11 @@ photographs, without a photograph. It was fixed before any network was trained f
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kronface.data.augment import LUMA
+from kronface.faces.image import compressed
 from kronface.synth.head import Floats, Head
 from kronface.synth.render import Lighting
 from kronface.synth.scene import EXPRESSIONS, OPEN, SMILE, Flaws, Scene
@@ -81,17 +82,13 @@ def damage(picture: NDArray[np.uint8], flaws: Flaws) -> NDArray[np.uint8]:
         y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
         out *= (1 - flaws.corners * np.clip((x**2 + y**2) / 2, 0, 1))[:, :, None].astype(np.float32)
     if flaws.sepia:
-        grey = out @ np.array([0.299, 0.587, 0.114], np.float32)
+        grey = out @ np.array(LUMA, np.float32)
         out = np.asarray(np.clip(grey[:, :, None] * np.array([1.07, 0.93, 0.72]), 0, 255), np.float32)
     if flaws.tones:
         step = 255 / (flaws.tones - 1)
         out = np.round(out / step) * step
     whole: NDArray[np.uint8] = np.clip(out + 0.5, 0, 255).astype(np.uint8)
-    if flaws.old_quality:
-        done, data = cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, flaws.old_quality])
-        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if done else None
-        whole = whole if decoded is None else decoded.astype(np.uint8)
-    return whole
+    return compressed(whole, flaws.old_quality) if flaws.old_quality else whole
 
 
 def _mixed(head: Head, rng: np.random.Generator) -> Floats:

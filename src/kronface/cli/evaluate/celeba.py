@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Literal
 
 from kronface.cli.checkpoints import checkpoint_name, default_checkpoint
-from kronface.cli.evaluate.verification import check_seen
 from kronface.files import Progress, check_writable, no_progress, write_json
 
 
@@ -91,13 +90,13 @@ def celeba(
     described = None
     if features is not None:
         found = read_features(features)
-        check_seen(found, ("celeba",), allow=allow_seen)
+        check_unseen(found.seen, records.name, about=f"the network of {features}", allow=allow_seen)
         test, validation = read_splits(records, found)
         named = features.stem
     else:
         checkpoint = checkpoint or default_checkpoint()
         embedder = load_embedder(checkpoint, device=device)
-        check_unseen(embedder, records.name, allow=allow_seen)
+        check_unseen(embedder.seen, records.name, about=embedder.about, allow=allow_seen)
         described, named = describe_checkpoint(checkpoint, embedder), checkpoint_name(checkpoint)
         test, validation = embed_splits(
             records, embedder, detector=YuFaceDetector(), max_bad_share=max_bad_share, progress=progress

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kronface.cli.checkpoints import default_checkpoint
-from kronface.cli.evaluate.verification import check_official, check_seen, check_source, finish, missing_faces
+from kronface.cli.evaluate.verification import check_official, check_source, finish, missing_faces
 from kronface.files import Progress, check_writable, no_progress
 
 if TYPE_CHECKING:
@@ -86,14 +86,14 @@ def lfw(
     embedder = None
     if features is not None:
         found_features = read_features(features)
-        check_seen(found_features, ("lfw",), allow=allow_seen)
+        check_unseen(found_features.seen, "lfw", about=f"the network of {features}", allow=allow_seen)
         fingerprint = found_features.fingerprint
         embedded = Embedded.given(_rows_of(found_features, features, names, needed.tolist()))
         flip = False
     else:
         checkpoint = checkpoint or default_checkpoint()
         embedder = load_embedder(checkpoint, device=device)
-        check_unseen(embedder, "lfw", allow=allow_seen)
+        check_unseen(embedder.seen, "lfw", about=embedder.about, allow=allow_seen)
         fingerprint = embedder.fingerprint
         embedded, notes = _from_images(
             images or Path(),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kronface.cli.evaluate.verification import check_official, check_seen
+from kronface.cli.evaluate.verification import check_official
 from kronface.files import Progress, check_writable, no_progress, write_json
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def megaface(
         read_noise,
         read_probe_list,
     )
+    from kronface.runtime.load import check_unseen
 
     if one_of_each_other and draws < 1:
         raise ConfigError(f"draws is {draws}: at least 1 photograph of each other person can compete")
@@ -105,7 +106,7 @@ def megaface(
         path: read_noise(path) for path in (probe_noise, distractor_noise) if path is not None
     }  # before anything long
     searched = _probes(probes, listed, ending, missing, progress)
-    check_seen(searched, ("facescrub", "megaface"), allow=allow_seen)
+    check_unseen(searched.seen, "facescrub", "megaface", about=f"the network of {searched.source}", allow=allow_seen)
     pool, rows, lists = _distractors(distractors, lists, distractor_ending or ending, missing, progress)
     noisy_probes = None if probe_noise is None else find_noisy(_names(searched, "probes"), noise[probe_noise], parts=1)
     noisy_distractors = (

@@ -9,7 +9,6 @@ from kronface.errors import ConfigError, DataError
 from kronface.files import write_json
 
 if TYPE_CHECKING:
-    from kronface.evaluation.features import Features
     from kronface.evaluation.verification import VerificationResult
     from kronface.runtime.embedder import Embedder
 
@@ -35,19 +34,6 @@ def check_official(*, wanted: bool, is_official: bool, message: str) -> None:
     """
     if wanted and not is_official:
         raise DataError(f"{message}: bring the official ones, or leave --official out")
-
-
-def check_seen(features: "Features", layouts: Sequence[str], *, allow: bool) -> None:
-    """Whether a network may be measured on a data set by its embeddings.
-
-    Raises:
-        ConfigError: its training saw the people of one of these layouts, as far as the embeddings' file says.
-    """
-    from kronface.runtime.load import seen_message
-
-    known = [layout for layout in layouts if layout in features.seen]
-    if known and not allow:
-        raise ConfigError(seen_message(f"the network of {features.source}", known[0]))
 
 
 def finish(

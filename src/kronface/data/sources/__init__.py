@@ -53,9 +53,15 @@ def find_layout(name: str) -> Layout:
 
 
 def read_source(
-    layout: str, root: Path, *, official: bool = False, aligned: bool = False, overlap: str = "as-paper"
+    layout: str,
+    root: Path,
+    *,
+    official: bool = False,
+    aligned: bool = False,
+    overlap: str = "as-paper",
+    split: str | None = None,
 ) -> Records:
-    """The records of a data set.
+    """The records of a data set, or of one of its splits.
 
     Args:
         layout: a name in `LAYOUTS`.
@@ -63,11 +69,14 @@ def read_source(
         official: require the official set's counts.
         aligned: the pictures are crops at the reference points already.
         overlap: of CASIA-WebFace with the usual tests: as-paper keeps it, removed leaves those people out.
+        split: train, validation or test; None for all.
 
     Raises:
-        ConfigError: an unknown layout, or an option that the layout does not have.
+        ConfigError: an unknown layout or split, an option that the layout does not have, or a split without pictures.
         DataError: what is wrong with the data set.
     """
+    if split is not None and split not in ("train", "validation", "test"):
+        raise ConfigError(f"split is {split}: it must be train, validation or test")
     found = find_layout(layout)
     given = {"official": official, "aligned": aligned, "overlap": overlap}
     plain = {"official": False, "aligned": False, "overlap": "as-paper"}
@@ -75,4 +84,10 @@ def read_source(
         if value != plain[option] and option not in found.options:
             those = ", ".join(other.name for other in LAYOUTS.values() if option in other.options)
             raise ConfigError(f"--{option} does not belong to the layout {layout}, but to {those}")
-    return found.read(root, **{option: given[option] for option in found.options})
+    records = found.read(root, **{option: given[option] for option in found.options})
+    if split is None:
+        return records
+    part = records.select(split=split)
+    if len(part) == 0:
+        raise ConfigError(f"{root} has no pictures in the {split} split: leave --split out, or choose another")
+    return part

@@ -1,15 +1,18 @@
 """Processes that draw shards ahead of the training, and the training's view of the newest of them."""
 
 import multiprocessing
-import os
 import time
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from kronface.errors import DataError
 from kronface.files import Progress
 from kronface.studies.pretraining.shards import Shard, ShardPlan, drop_shards, make_shard, read_shard, shard_folder
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
 
 AHEAD = 2
 """Shards that are drawn before the training asks for them; no more, for the disk's sake."""
@@ -33,7 +36,7 @@ class Filling:
         self._processes: list[SpawnProcess] = [
             context.Process(
                 target=_fill,
-                args=(root, plan, range(first + k, last + 1, workers), self._wanted, os.getpid()),
+                args=(root, plan, range(first + k, last + 1, workers), self._wanted),
                 daemon=True,
             )
             for k in range(workers)
@@ -71,26 +74,16 @@ class Filling:
         return [read_shard(self._root, wanted, self._plan) for wanted in numbers]
 
 
-def _fill(
-    root: Path, plan: ShardPlan, numbers: range, wanted: "multiprocessing.sharedctypes.Synchronized[int]", parent: int
-) -> None:
+def _fill(root: Path, plan: ShardPlan, numbers: range, wanted: "Synchronized[int]") -> None:
     """One process: draws its shards in order, and ends when the training does, however that ends."""
-    import cv2
     import torch
 
+    from kronface.synth.export.crew import start_worker
     from kronface.synth.export.job import prepare_drawing
 
-    cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    prepare_drawing()
-
-    def alive() -> bool:
-        return os.getppid() == parent
-
+    start_worker(prepare_drawing)
     for number in numbers:
         while number > wanted.value + AHEAD:
-            if not alive():
-                return
             time.sleep(0.5)
-        if not make_shard(root, number, plan, alive=alive):
-            return
+        make_shard(root, number, plan)

@@ -1,10 +1,7 @@
 """Shards of rendered faces on disk: drawn, labelled, seen by a teacher, used some rounds, and thrown away."""
 
-import contextlib
 import json
-import os
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +15,7 @@ from kronface.faces.align import align, reference_points
 from kronface.files import write_json
 
 if TYPE_CHECKING:
+    from kronface.runtime.embedder import Embedder
     from kronface.synth.settings import Rendering
 
 MARGIN = 0.125
@@ -84,21 +82,17 @@ def shard_folder(root: Path, number: int) -> Path:
     return root / f"shard-{number:05d}"
 
 
-def make_shard(root: Path, number: int, plan: ShardPlan, *, alive: Callable[[], bool] = lambda: True) -> bool:
-    """Draws a shard, unless it is there; it appears whole or not at all.
+def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
+    """Draws a shard, unless it is there; it appears whole or not at all. Only one process may draw a shard.
 
     Args:
         root: folder of the shards.
         number: which; its people follow from it and the seed alone.
         plan: what is drawn.
-        alive: asked for after every person whether anybody still wants it.
-
-    Returns:
-        Whether it is there.
     """
     folder = shard_folder(root, number)
     if folder.is_dir():
-        return True
+        return
     drawn: list[NDArray[np.uint8]] = []
     seen: list[NDArray[np.uint8]] = []
     labels: list[list[float]] = []
@@ -108,23 +102,19 @@ def make_shard(root: Path, number: int, plan: ShardPlan, *, alive: Callable[[], 
             labels.append([float(known.get(name, np.nan)) for name in plan.attributes])
             if chip is not None:
                 seen.append(chip)
-        if not alive():
-            return False
     arrays: dict[str, NDArray[Any]] = {
         "faces": np.stack(drawn),
         "people": np.repeat(np.arange(plan.people, dtype=np.int32), plan.images),
         "labels": np.array(labels, np.float32),
         "taught": _taught(seen) if seen else np.empty((plan.rows, 0), np.float16),
     }
-    temporary = folder.with_name(f".{folder.name}-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = folder.with_name(f".{folder.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
     temporary.mkdir(parents=True)
     for name, array in arrays.items():
         np.save(temporary / f"{name}.npy", array)
     write_json(temporary / ABOUT, asdict(plan) | {"number": number})
-    with contextlib.suppress(FileExistsError):
-        temporary.rename(folder)
-    return True
+    temporary.rename(folder)
 
 
 def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
@@ -145,7 +135,7 @@ def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
 
 
 def drop_shards(root: Path, before: int) -> None:
-    """Throws away all shards with smaller numbers, and what a killed process left."""
+    """Throws away all shards with smaller numbers."""
     for folder in root.glob("shard-*"):
         if int(folder.name.removeprefix("shard-")) < before:
             shutil.rmtree(folder)
@@ -175,18 +165,14 @@ def _draw_person(
 
 
 @lru_cache(maxsize=1)
-def _teacher() -> Any:  # noqa: ANN401 - imported late
+def _teacher() -> "Embedder":
     from kronface.runtime.dlib_network import DlibEmbedder
+    from kronface.runtime.verify import MirroredEmbedder
 
-    return DlibEmbedder(device="cpu")
+    return MirroredEmbedder(DlibEmbedder(device="cpu"))
 
 
 def _taught(chips: list[NDArray[np.uint8]]) -> NDArray[np.float16]:
-    """(N, 128): the sum of the teacher's embeddings of a face and its mirror image, which have one direction each."""
-    parts = []
-    for start in range(0, len(chips), 32):
-        block = np.stack(chips[start : start + 32])
-        parts.append(_teacher()(block)[0] + _teacher()(np.ascontiguousarray(block[:, :, ::-1]))[0])
-    whole = np.concatenate(parts)
-    lengths = np.linalg.norm(whole, axis=1, keepdims=True)
-    return np.asarray(whole / lengths, np.float16)
+    """(N, 128): what the teacher says of faces together with their mirror images, of length 1."""
+    parts = [_teacher()(np.stack(chips[start : start + 32]))[0] for start in range(0, len(chips), 32)]
+    return np.concatenate([part for part in parts if part is not None]).astype(np.float16)

@@ -90,11 +90,16 @@ class Crew:
             # Spawned, not forked: Warp and OpenCV hold threads that a fork would not take along. An executor, not a
             # pool: it notices when a worker is killed.
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self.workers, context, _start_worker, (self._prepare,))
+            self._executor = ProcessPoolExecutor(self.workers, context, start_worker, (self._prepare,))
         return self._executor
 
 
-def _start_worker(prepare: Callable[[], None]) -> None:
+def start_worker(prepare: Callable[[], None]) -> None:
+    """What every process that draws begins with: it leaves interrupts to its parent, and ends when that does.
+
+    Args:
+        prepare: called last.
+    """
     import cv2
 
     cv2.setNumThreads(1)  # the workers share the cores
