@@ -14,6 +14,7 @@ from typing import Any
 
 from kronface.cli.ablate import ablate
 from kronface.cli.progress import drawn_progress
+from kronface.errors import KronfaceError
 from kronface.files import write_bytes, write_json
 from kronface.studies.ablation import ABOUT, RESULTS, SETTINGS, run_folder
 from kronface.studies.ablation_arms import ARMS
@@ -32,6 +33,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/ablation"), help="the ablation's folder")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
+    if given.anew and any((given.work / "runs").glob("*/*")):
+        raise SystemExit(f"{given.work} holds runs, which --anew would count as its own: name another --work")
     kept = given.out.with_name(given.out.stem + RUNS)
     before = None if given.anew or not kept.is_file() else json.loads(lzma.decompress(kept.read_bytes()))
     if before is not None:
@@ -39,6 +42,8 @@ def main() -> None:
     try:
         with drawn_progress() as progress:
             said = ablate(quick=given.quick, full=not given.quick, out=given.work, progress=progress)
+    except KronfaceError as error:
+        raise SystemExit(str(error)) from error
     finally:
         if (given.work / ABOUT).is_file():
             keep(given.work, kept, before)
@@ -49,7 +54,10 @@ def main() -> None:
 
 
 def take_over(runs: dict[str, Any], work: Path) -> None:
-    """Puts finished runs where they are looked for; what is there already stays."""
+    """Puts finished runs where they are looked for; what is there already stays, if it is of the same settings."""
+    there = work / SETTINGS
+    if there.is_file() and json.loads(there.read_text(encoding="utf-8")) != runs[SETTINGS]:
+        raise SystemExit(f"{work} holds an ablation with other settings than the results': name another --work")
     for name in NOTES:
         if not (work / name).is_file():
             write_json(work / name, runs[name])
@@ -62,8 +70,8 @@ def take_over(runs: dict[str, Any], work: Path) -> None:
 def keep(work: Path, kept: Path, before: dict[str, Any] | None) -> None:
     """Writes the finished runs, unless they are on other people than those before."""
     runs = gather(work)
-    if before is not None and runs[ABOUT]["agreement"] != before[ABOUT]["agreement"]:
-        raise SystemExit(f"the people are not those of {kept}: take another --work, and --anew")
+    if before is not None and any(runs[name] != before[name] for name in NOTES):
+        raise SystemExit(f"people or settings are not those of {kept}: take another --work, and --anew")
     write_bytes(kept, lzma.compress(json.dumps(runs).encode(), preset=9))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import cv2
@@ -103,6 +104,22 @@ def test_a_pack_through_a_checkpoint_and_from_a_file(
     assert main([*words, "--json", str(tmp_path / "g.json")]) == 0
     counts = json.loads((tmp_path / "g.json").read_text())["counts"]
     assert (counts["genuine_rejected"], counts["faces_not_found"], counts["pairs"]) == (1, 2, 60)
+
+
+def test_packs_of_people_whom_a_network_has_seen(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = shutil.copytree(checkpoint, tmp_path / "known")
+    config = known / "config.json"
+    config.write_text(config.read_text().replace('"seen": []', '"seen": ["LFW"]'))
+    make_pack(tmp_path / "lfw.bin", 20)
+    for name in ("calfw.bin", "mine.bin"):
+        shutil.copy(tmp_path / "lfw.bin", tmp_path / name)
+    words = ["--checkpoint", str(known), "--resamples", "5"]
+    for name in ("lfw.bin", "calfw.bin"):  # which shows the same people
+        assert "people of lfw" in complaint(capsys, "evaluate", "bin", str(tmp_path / name), *words)
+    assert main(["evaluate", "bin", str(tmp_path / "mine.bin"), *words]) == 0
+    assert main(["evaluate", "bin", str(tmp_path / "lfw.bin"), *words, "--allow-seen", "true"]) == 0
 
 
 def test_mistakes_with_packs(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

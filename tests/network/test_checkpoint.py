@@ -91,7 +91,7 @@ def test_weights_of_another_architecture_or_attribute_list(saved: Path, tmp_path
 def test_configuration_of_another_program(saved: Path) -> None:
     config = json.loads((saved / "config.json").read_text())
     (saved / "config.json").write_text(json.dumps(config | {"format": "other/1"}))
-    assert "kronface-network/1" in refused(saved)
+    assert "kronface-network/2" in refused(saved)
     config["architecture"]["variant"] = "vgg16"
     (saved / "config.json").write_text(json.dumps(config))
     assert "vgg16" in refused(saved)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import dlib
@@ -104,7 +105,8 @@ def test_a_network_is_not_measured_on_people_whom_it_has_seen(
         assert "--allow-seen true" in capsys.readouterr().err
         assert "extract" not in command or not Path(store).exists()
         assert main([*command, "--checkpoint", card, "--allow-seen", "true"]) == 0
-    capsys.readouterr()
+    assert main(["calibrate", str(celeba_people), "--layout", "celeba", "--checkpoint", card]) == 2
+    assert "--allow-seen true" in capsys.readouterr().err
     for command in (
         ["evaluate", "celeba", str(celeba_people), "--features", store],
         ["evaluate", "megaface", store, store],
@@ -218,11 +220,79 @@ def test_a_card_says_what_it_was_written_from(tmp_path: Path) -> None:
         ({"model": "x.onnx", "sha256": "12"}, "64 hexadecimal digits"),
         ({"model": "x.onnx", "licence": 1}, "'licence' is 1, but must be a text"),
         ({"model": "x.onnx", "sise": 1}, "unknown entry 'sise'"),
+        ({"model": "x\0.onnx"}, "the name of the ONNX file"),
+        ({"model": "x.onnx", "mean": 10**400}, "'mean'"),
+        ({"model": "x.onnx", "attributes": ["Male", "path"], "probabilities": "p"}, "none of path, identity"),
     ],
 )
 def test_odd_cards(entries: object, said: str) -> None:
     with pytest.raises(CheckpointError, match=re.escape(said)):
         parse_card(entries, "card")
+
+
+@pytest.mark.parametrize("text", ["model: !!bool maybe", "model: !!int x", "- !!timestamp 1", "a: &a [*a, *b]", "\0"])
+def test_odd_yaml(text: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(CheckpointError, match=r"c\.yaml is no YAML"):
+        read_card(tmp_path / "c.yaml")
+
+
+def test_attributes_must_be_probabilities(tmp_path: Path) -> None:
+    linear(tmp_path / "a.onnx", WEIGHTS)
+    card = OnnxCard("a.onnx", 16, embedding="features", attributes=("Male",), probabilities="quality")
+    with pytest.raises(CheckpointError, match="does not lie between 0 and 1"):
+        OnnxEmbedder(tmp_path / "a.onnx", card)
+
+
+def test_nobody_is_embedded_as_nobody(tmp_path: Path, exported: Path) -> None:
+    linear(tmp_path / "a.onnx", WEIGHTS, batch=2)
+    found, _ = OnnxEmbedder(tmp_path / "a.onnx", OnnxCard("a.onnx", 16))(FACES[:0, :16, :16])
+    assert found is not None
+    assert found.shape == (0, 7)
+    found, chances = load_embedder(exported)(FACES[:0])
+    assert found is not None
+    assert chances is not None
+    assert chances.shape == (0, len(PREDICTED))
+    with pytest.raises(CheckpointError, match="fails at 3 faces"):
+        load_embedder(exported)(FACES[:3, :, :16])
+
+
+def test_outputs_of_other_kinds_are_passed_over(tmp_path: Path) -> None:
+    linear(tmp_path / "a.onnx", WEIGHTS)
+    model = onnx.load(tmp_path / "a.onnx")
+    model.graph.node.append(helper.make_node("SequenceConstruct", ["features", "quality"], ["both"]))
+    model.graph.node.append(helper.make_node("Constant", [], ["words"], value_strings=["a", "b"]))
+    model.graph.node.append(helper.make_node("ArgMax", ["features"], ["best"], axis=1))
+    sequence = helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    model.graph.output.append(helper.make_value_info("both", sequence))
+    model.graph.output.append(helper.make_tensor_value_info("words", TensorProto.STRING, [2]))
+    model.graph.output.append(helper.make_tensor_value_info("best", TensorProto.INT64, ["n", 1]))
+    onnx.save(model, tmp_path / "b.onnx")
+    one, two = (
+        OnnxEmbedder(tmp_path / name, OnnxCard(name, 16))(FACES[:, :16, :16])[0] for name in ("a.onnx", "b.onnx")
+    )
+    assert one is not None
+    np.testing.assert_array_equal(one, two)
+    with pytest.raises(CheckpointError, match="no output 'words': its card may name features, quality"):
+        OnnxEmbedder(tmp_path / "b.onnx", OnnxCard("b.onnx", 16, embedding="words"))
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_packages_that_are_missing_are_named(package: str, exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=r"pip install 'kronface\[runtime\]'"):
+        load_embedder(exported)
+
+
+def test_an_export_that_cannot_be_written_is_told_before_the_work(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("net.yaml", "net.calibration.json"):
+        (tmp_path / name).mkdir()
+        assert main(["export", "--out", str(tmp_path / "net.onnx"), "--checkpoint", str(checkpoint)]) == 2
+        assert name in capsys.readouterr().err
+        (tmp_path / name).rmdir()
+    assert not list(tmp_path.iterdir())
 
 
 def test_odd_networks(tmp_path: Path, exported: Path) -> None:
@@ -262,6 +332,7 @@ def test_what_is_no_network_is_said_in_one_line(tmp_path: Path) -> None:
         tmp_path / "a.onnx": "insightface:",
         tmp_path / "none.yaml": "cannot be read",
         tmp_path / "none": "is not a checkpoint",
+        Path("insightface:~nosuchuser/x.onnx"): "home folder",
     }.items():
         with pytest.raises(CheckpointError, match=said):
             load_embedder(source)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,12 @@ from kronface.cli.main import main
 from kronface.data.augment import wild
 from kronface.errors import CheckpointError, ConfigError, DataError
 from kronface.faces.align import align
+from kronface.files import no_progress
 from kronface.network.checkpoint import ModelCard, read_card
 from kronface.network.network import Network
 from kronface.runtime.dlib_network import CHIP, POINTS, DlibEmbedder
+from kronface.studies.pretraining import shards
+from kronface.studies.pretraining.filling import Filling
 from kronface.studies.pretraining.loop import LAST, METRICS, SHARDS, pretrain
 from kronface.studies.pretraining.recipe import PretrainingRecipe
 from kronface.studies.pretraining.shards import MARGIN, make_shard, read_shard, shard_folder
@@ -56,6 +60,8 @@ def test_an_interrupted_training_ends_the_same(whole: Path, tmp_path: Path) -> N
     assert [row["passes"] for row in history] == [8, 24, 40]
     assert sorted(path.name for path in (tmp_path / SHARDS).iterdir()) == ["shard-00001", "shard-00002"]
     assert pretrain(tmp_path, RECIPE, card=ModelCard()) == history  # nothing is left to do
+    with pytest.raises(CheckpointError, match="begun from another checkpoint"):
+        pretrain(tmp_path, RECIPE, card=ModelCard("others"))
     with pytest.raises(CheckpointError, match="another recipe"):
         pretrain(tmp_path, PretrainingRecipe(rounds=3, people=4, images=2, batch_size=4), card=ModelCard())
 
@@ -82,6 +88,12 @@ def test_going_on_from_a_checkpoint(whole: Path, tmp_path: Path, capsys: pytest.
     for name, tensor in before.items():
         if "running" not in name and "batches" not in name:
             torch.testing.assert_close(after[name], tensor, atol=1e-6, rtol=0)
+    assert main([*command, "--out", str(tmp_path / "a"), "--start", str(tmp_path / "a" / LAST)]) == 2
+    assert "begun from another checkpoint" in capsys.readouterr().err
+    assert read_card(tmp_path / "a" / LAST) == card
+    other = [*command, "--fusion", "kronecker", "--out", str(tmp_path / "b"), "--start", str(whole / LAST)]
+    assert main(other) == 2
+    assert "has the fusion kronecker-tanh" in capsys.readouterr().err
     command[command.index("16")] = "24"
     assert main([*command, "--out", str(tmp_path / "b"), "--start", str(whole / LAST)]) == 2
     assert "another architecture" in capsys.readouterr().err
@@ -113,6 +125,40 @@ def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -
         read_shard(tmp_path, 1, plan)
     assert json.loads((shard_folder(tmp_path, 1) / "about.json").read_text())["number"] == 1
     assert not shard_folder(tmp_path, 2).exists()
+
+
+def test_calibrated_probabilities_do_not_outlive_their_weights(whole: Path, tmp_path: Path) -> None:
+    network = Network.from_pretrained(whole / LAST)
+    assert network.attribute_branch is not None
+    slope = torch.full_like(network.attribute_branch.slope, 2.0)
+    network.attribute_branch.calibrate(slope, slope)
+    network.save_pretrained(tmp_path / "calibrated", card=ModelCard())
+    recipe = replace(RECIPE, rounds=1, seed=6)
+    pretrain(tmp_path / "on", recipe, card=ModelCard(), start=tmp_path / "calibrated")
+    branch = Network.from_pretrained(tmp_path / "on" / LAST).attribute_branch
+    assert branch is not None
+    assert branch.slope.unique().tolist() == [1.0]
+    assert branch.offset.unique().tolist() == [0.0]
+
+
+def test_a_teacher_that_is_missing_is_told_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards._teacher.cache_clear()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"kronface\[dlib\]"):
+        pretrain(tmp_path / "x", replace(RECIPE, teacher="dlib", embedding_size=128), card=ModelCard())
+    assert not (tmp_path / "x").exists()
+
+
+def test_what_stops_a_process_that_draws_is_handed_on(tmp_path: Path) -> None:
+    plan = RECIPE.shards()
+    (tmp_path / "shards").write_text("no folder")
+    with (
+        pytest.raises(DataError, match="shards"),
+        Filling(tmp_path / "shards", plan, first=0, last=1, workers=1) as filling,
+    ):
+        filling.window(0, 1, no_progress)
 
 
 ORPHANS = """

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from kronface.data.records import Records
 from kronface.errors import ConfigError, KronfaceError
 from kronface.files import no_progress
-from kronface.network.checkpoint import read_config
+from kronface.network.checkpoint import read_card, read_config
 from kronface.runtime import calibrate
 from kronface.studies.training_run import train
 from kronface.studies.training_source import RenderedSource, hold_out
@@ -235,11 +235,14 @@ def test_attributes_are_learned_without_identities(tmp_path: Path) -> None:
 def test_starting_from_a_checkpoint(celeba_people: Path, tmp_path: Path) -> None:
     tiny(celeba_people, tmp_path / "first", arm="identity-only")
     begins = {"start": tmp_path / "first" / "last", "take": ["trunk"]}
+    config = tmp_path / "first" / "last" / "config.json"  # whose training saw LFW's people, by a teacher
+    config.write_text(config.read_text().replace('"seen": []', '"seen": ["lfw"]'))
     said = tiny(celeba_people, tmp_path / "second", **begins)
     assert "taken over: trunk; new: attribute branch, fusion, identity branch" in said
     before, start = (load_file(tmp_path / run / "model.safetensors") for run in ("first/last", "second/start"))
     assert all(tensor.equal(start[name]) for name, tensor in before.items() if name.startswith("trunk."))
     card = read_config(tmp_path / "second" / "last")["card"]
+    assert all(read_card(tmp_path / "second" / name).seen == ("lfw",) for name in ("start", "best", "last"))
     assert card["training"]["start"] == read_config(tmp_path / "first" / "last")["fingerprint"]
     assert "the checkpoint it started from, on celeba: 6 identities" in card["training_data"]
     # The checkpoint may move and go, but not become another one.

@@ -256,7 +256,9 @@ def test_frozen_parts_stay_bit_for_bit_and_the_others_move(tmp_path: Path, repla
     same = {name for name, tensor in network.state_dict().items() if torch.equal(tensor, before[name])}
     assert same == {name for name in before if name.startswith("attribute_branch.")}
     assert {"attribute_branch.norm.running_mean", "attribute_branch.norm.num_batches_tracked"} <= same
-    # A later training without the switch trains everything again.
+    # A later training without the switch trains everything again, and calibrated probabilities do not outlive it.
+    assert network.attribute_branch is not None
+    network.attribute_branch.calibrate(torch.full_like(network.attribute_branch.slope, 2.0), torch.tensor(0.5))
     fit(network, train=toy_faces(), out=tmp_path / "later", epochs=1, batch_size=16, precision="fp32")
     after = network.state_dict()
     calibration = {"attribute_branch.slope", "attribute_branch.offset"}  # fitted apart from training

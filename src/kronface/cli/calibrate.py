@@ -14,6 +14,7 @@ def calibrate(
     split: str | None = None,
     fpir: float = 0.05,
     out: Path | None = None,
+    allow_seen: bool = False,
     device: str = "auto",
     progress: Progress = no_progress,
 ) -> str:
@@ -30,13 +31,14 @@ def calibrate(
         split: train, validation or test; all by default.
         fpir: share of searches for strangers that may return somebody.
         out: file of the thresholds, where they shall not lie beside the network; dlib's has no place of its own.
+        allow_seen: measure a network also on people whom its training saw.
         device: auto, cpu, cuda or cuda:N.
         progress: called after every picture.
     """
     from kronface.data.sources import read_source
     from kronface.errors import ConfigError
     from kronface.runtime.calibrate import calibrate_embedder, calibration_file, save_calibration
-    from kronface.runtime.load import load_embedder
+    from kronface.runtime.load import check_unseen, load_embedder
 
     if not 0 < fpir < 1:
         raise ConfigError(f"fpir is {fpir}: it must lie between 0 and 1, such as 0.05")
@@ -47,6 +49,7 @@ def calibrate(
     check_writable(file)
     embedder = load_embedder(chosen, device=device)
     records = read_source(layout, root, split=split)
+    check_unseen(embedder.seen, records.name, about=embedder.about, allow=allow_seen)
     found = calibrate_embedder(embedder, records, fpir=fpir, progress=progress)
     save_calibration(found, file, embedder.fingerprint)
     lines = [f"network: {embedder.about}", f"measured on {found.calibrated_on} people; FPIR {fpir}"]

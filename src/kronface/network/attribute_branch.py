@@ -64,6 +64,11 @@ class AttributeBranch(nn.Module):
             logits = pairs[:, :, 1] - pairs[:, :, 0]
         return (self.slope * logits + self.offset).sigmoid()
 
+    def reset_calibration(self) -> None:
+        """Takes back what `calibrate` did: it was fitted to weights that are about to change."""
+        self.slope.fill_(1)
+        self.offset.zero_()
+
     @torch.no_grad()
     def calibrate(self, slope: Tensor, offset: Tensor) -> None:
         """Makes probabilities sigmoid(slope · logit + offset), each (T,), on top of what they were."""

@@ -18,7 +18,7 @@ from kronface.files import write_bytes, write_json, write_text
 if TYPE_CHECKING:
     from kronface.network.network import Network
 
-FORMAT = "kronface-network/1"
+FORMAT = "kronface-network/2"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CALIBRATION = "calibration.json"

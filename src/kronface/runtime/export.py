@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from kronface.errors import CheckpointError, ConfigError
-from kronface.files import write_bytes, write_text
+from kronface.files import check_writable, write_bytes, write_text
 from kronface.network.checkpoint import CALIBRATION, ModelCard, read_card
 from kronface.network.network import Network
 from kronface.runtime.calibrate import load_calibration, save_calibration
@@ -70,9 +70,13 @@ def export_onnx(checkpoint: Path, out: Path) -> Exported:
     Raises:
         CheckpointError: no usable checkpoint, or none with an embedding.
         ConfigError: the extra is not installed, or the file's name does not end in .onnx.
+        OSError: one of the three files cannot be written.
     """
     if out.suffix.lower() != ".onnx":
         raise ConfigError(f"{out} does not end in .onnx: name the ONNX file by --out")
+    card_path, moved = out.with_suffix(".yaml"), out.with_suffix(f".{CALIBRATION}")
+    for file in (out, card_path, moved):
+        check_writable(file)
     network = Network.from_pretrained(checkpoint)
     if network.identity_branch is None:
         raise CheckpointError(f"{checkpoint} has no identity branch, and so no embedding: choose another checkpoint")
@@ -90,10 +94,8 @@ def export_onnx(checkpoint: Path, out: Path) -> Exported:
     thresholds = (
         load_calibration(checkpoint / CALIBRATION, ours.fingerprint) if (checkpoint / CALIBRATION).is_file() else None
     )
-    moved = out.with_suffix(f".{CALIBRATION}")
     moved.unlink(missing_ok=True)  # thresholds of another network must not stay
     write_bytes(out, data)
-    card_path = out.with_suffix(".yaml")
     write_text(card_path, f"# Written by kronface export: how pictures are prepared for {out.name}\n{write_card(card)}")
     if thresholds is not None:
         save_calibration(thresholds, moved, theirs.fingerprint)

@@ -12,9 +12,18 @@ CARDS = (".yaml", ".yml")
 
 
 def family_of(source: Path) -> tuple[str, Path] | None:
-    """The family and the file that 'insightface:FILE' or 'adaface:FILE' means; None for anything else."""
+    """The family and the file that 'insightface:FILE' or 'adaface:FILE' means; None for anything else.
+
+    Raises:
+        CheckpointError: the file lies in the home folder of nobody.
+    """
     family, _, file = str(source).partition(":")
-    return (family, Path(file).expanduser()) if family in PRESETS and file else None
+    if family not in PRESETS or not file:
+        return None
+    try:
+        return family, Path(file).expanduser()
+    except RuntimeError as error:
+        raise CheckpointError(f"{file} begins with a home folder that does not exist: write the whole path") from error
 
 
 def is_dlib(source: Path) -> bool:
@@ -66,10 +75,14 @@ def check_unseen(seen: Sequence[str], *layouts: str, about: str, allow: bool = F
     Raises:
         ConfigError: its training saw the people of one of them.
     """
-    sets = {name.partition("-")[0] for name in seen}
-    known = [layout for layout in layouts if layout.partition("-")[0] in sets]
+    sets = {_data_set(name) for name in seen}
+    known = [layout for layout in layouts if _data_set(layout) in sets]
     if known and not allow:
         raise ConfigError(
             f"{about} was trained on people of {known[0]}, so that figures on it would say too much: take another "
             "network, or --allow-seen true"
         )
+
+
+def _data_set(layout: str) -> str:
+    return layout.casefold().partition("-")[0]

@@ -12,9 +12,11 @@ from kronface.errors import CheckpointError, ConfigError
 from kronface.runtime.embedder import Floats, Pixels
 from kronface.runtime.onnx_card import PRESETS, OnnxCard, preset_card, read_card
 
-INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 TERMS = ("name", "licence", "training_data", "seen", "sha256", "model")
 """Entries of a card that change no embedding."""
+ROUNDING = 1e-3
+"""How far from [0, 1] a probability may lie: half precision rounds."""
 MOST_BYTES = 2 << 30
 """The format's own limit."""
 
@@ -47,11 +49,14 @@ class OnnxEmbedder:
         except Exception as error:  # ONNX Runtime's errors have no common class
             raise CheckpointError(f"{model} is no ONNX network that runs here: {_reason(error)}") from error
         inputs = self._session.get_inputs()
-        if len(inputs) != 1 or inputs[0].type not in INPUT_TYPES or len(inputs[0].shape) != 4:
+        if len(inputs) != 1 or inputs[0].type not in FLOATS or len(inputs[0].shape) != 4:
             raise CheckpointError(f"{model} takes {len(inputs)} inputs or other things than pictures: it is not used")
+        if device.startswith("cuda") and self._session.get_providers()[0] == "CPUExecutionProvider":
+            raise ConfigError(f"device is {device}, but ONNX Runtime cannot use it: see its log, or choose cpu")
         self._card = card
+        self._model = model
         self._input = inputs[0].name
-        self._dtype = INPUT_TYPES[inputs[0].type]
+        self._dtype = FLOATS[inputs[0].type]
         # Some networks are exported for a fixed number of faces.
         fixed = inputs[0].shape[0]
         self._batch = fixed if isinstance(fixed, int) and fixed > 0 else None
@@ -63,7 +68,8 @@ class OnnxEmbedder:
         self.seen = card.seen
         self.about = f"{card.name or model.stem}, {self.fingerprint[:16]} (licence: {card.licence})"
         self._mean, self._scale = (np.array(part, np.float32) for part in (card.mean, card.scale))
-        self._outputs = self._choose_outputs(model)
+        self._outputs, self._columns = self._choose_outputs(model)
+        self(np.random.default_rng(1).integers(0, 256, (8, card.size, card.size, 3), np.uint8))
 
     @classmethod
     def from_card(cls, path: Path, *, device: str = "auto") -> "OnnxEmbedder":
@@ -92,7 +98,11 @@ class OnnxEmbedder:
         return cls(model, replace(card, name=f"{name}:{model.name}"), device=device)
 
     def __call__(self, faces: Pixels) -> tuple[Floats | None, Floats | None]:
-        """Aligned RGB faces (N, size, size, 3) -> embeddings (N, D) of length 1, probabilities (N, T) in [0, 1]."""
+        """Aligned RGB faces (N, size, size, 3) -> embeddings (N, D) of length 1, probabilities (N, T) in [0, 1].
+
+        Raises:
+            CheckpointError: the network fails, or what should be probabilities does not lie in [0, 1].
+        """
         vectors, chances = self._run(faces)
         if self._card.flip:
             vectors = vectors + self._run(np.ascontiguousarray(faces[:, :, ::-1]))[0]
@@ -100,16 +110,26 @@ class OnnxEmbedder:
         return vectors / np.maximum(lengths, np.finfo(np.float32).tiny), chances
 
     def _run(self, faces: Pixels) -> tuple[Floats, Floats | None]:
-        blocks = []
+        blocks = [[np.empty((0, columns), np.float32) for columns in self._columns]]
         step = self._batch or max(len(faces), 1)
         for start in range(0, len(faces), step):
             part = faces[start : start + step]
             missing = 0 if self._batch is None else step - len(part)
             filled = np.concatenate([part, np.repeat(part[-1:], missing, 0)]) if missing else part
-            found = self._session.run(list(self._outputs), {self._input: self._fed(filled)})
+            try:
+                found = self._session.run(list(self._outputs), {self._input: self._fed(filled)})
+            except Exception as error:  # ONNX Runtime's errors have no common class
+                raise CheckpointError(f"{self._model} fails at {len(filled)} faces: {_reason(error)}") from error
             blocks.append([np.asarray(output, np.float32).reshape(len(filled), -1)[: len(part)] for output in found])
         parts = [np.concatenate(column) for column in zip(*blocks, strict=True)]
-        return parts[0], parts[1] if self.predicted else None
+        if not self.predicted:
+            return parts[0], None
+        if not (np.abs(parts[1] - 0.5) <= 0.5 + ROUNDING).all():
+            raise CheckpointError(
+                f"{self._model}: the output '{self._card.probabilities}' does not lie between 0 and 1: export the "
+                "network with a sigmoid behind it"
+            )
+        return parts[0], np.clip(parts[1], 0, 1)
 
     def _fed(self, faces: Pixels) -> Any:  # noqa: ANN401 - one of three types of float
         pixels = faces[:, :, :, ::-1] if self._card.colour == "BGR" else faces
@@ -118,12 +138,13 @@ class OnnxEmbedder:
             values = values.transpose(0, 3, 1, 2)
         return np.ascontiguousarray(values, self._dtype)
 
-    def _choose_outputs(self, model: Path) -> tuple[str, ...]:
-        """Names of the outputs that are read; two faces go through to see what comes out."""
-        names = [output.name for output in self._session.get_outputs()]
+    def _choose_outputs(self, model: Path) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """Names of the outputs that are read, and their columns; two faces go through to see what comes out."""
+        names = [output.name for output in self._session.get_outputs() if output.type in FLOATS]
         for wanted in (self._card.embedding, self._card.probabilities):
             if wanted and wanted not in names:
-                raise CheckpointError(f"{model} has no output '{wanted}': its card may name {', '.join(names)}")
+                known = ", ".join(names) or "none, since no output is of floats"
+                raise CheckpointError(f"{model} has no output '{wanted}': its card may name {known}")
         noise = np.random.default_rng(0).integers(0, 256, (self._batch or 2, self.size, self.size, 3), np.uint8)
         try:
             found = dict(zip(names, self._session.run(names, {self._input: self._fed(noise)}), strict=True))
@@ -147,12 +168,13 @@ class OnnxEmbedder:
             count = rows.get(self._card.probabilities)
             if count != len(self.predicted):
                 raise CheckpointError(f"{model} gives {count} attributes, its card names {len(self.predicted)}")
-            return embedding, self._card.probabilities
-        return (embedding,)
+            return (embedding, self._card.probabilities), (rows[embedding], count)
+        return (embedding,), (rows[embedding],)
 
 
 def _runtime() -> Any:  # noqa: ANN401 - a module
     try:
+        import onnx  # noqa: F401 - looks into the file
         import onnxruntime
     except ModuleNotFoundError as error:
         raise ConfigError("ONNX networks need ONNX Runtime: pip install 'kronface[runtime]'") from error

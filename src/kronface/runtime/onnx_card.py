@@ -11,6 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from kronface.errors import CheckpointError
+from kronface.evaluation.embedding_store import EMBEDDING, IDENTITY, PATH, PROBLEM, READABLE, SPLIT
 from kronface.faces.align import reference_points
 
 PRESETS = ("adaface", "insightface")
@@ -21,6 +22,12 @@ STANDARD = "standard"
 
 LARGEST = 1024
 """Side of a face in pixels."""
+
+LARGEST_NUMBER = 1e9
+"""Of those that are subtracted, divide, or place a point."""
+
+TAKEN = (PATH, IDENTITY, SPLIT, READABLE, PROBLEM, EMBEDDING)
+"""Columns of an embedding store, which no attribute can be called."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ def read_card(path: Path) -> OnnxCard:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except Exception as error:  # at odd tags PyYAML raises whatever comes
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"{path} is no YAML ({reason}): see kronface export, which writes such cards") from error
     return parse_card(content, str(path))
@@ -140,7 +147,7 @@ def _checked(name: str, value: object, where: str) -> object:
     if name in ("attributes", "seen"):
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
             raise wrong
-        if len(set(value)) != len(value):
+        if len(set(value)) != len(value) or (name == "attributes" and set(value) & set(TAKEN)):
             raise wrong
         return tuple(value)
     if name == "reference_points" and value != STANDARD:
@@ -151,7 +158,9 @@ def _checked(name: str, value: object, where: str) -> object:
         return points
     if not isinstance(value, str):
         raise wrong
-    if (name in _CHOICES and value not in _CHOICES[name]) or (name == "model" and Path(value).name != value):
+    if (name in _CHOICES and value not in _CHOICES[name]) or (
+        name == "model" and (Path(value).name != value or "\0" in value)
+    ):
         raise wrong
     if name == "sha256" and (len(value) != 64 or set(value.lower()) - set("0123456789abcdef")):
         raise wrong
@@ -161,7 +170,9 @@ def _checked(name: str, value: object, where: str) -> object:
 def _numbers(value: object, count: int) -> tuple[float, ...] | None:
     if not isinstance(value, list) or len(value) != count:
         return None
-    if not all(isinstance(item, int | float) and not isinstance(item, bool) and np.isfinite(item) for item in value):
+    if not all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
+        return None
+    if not all(abs(item) <= LARGEST_NUMBER for item in value):  # nor NaN
         return None
     return tuple(float(item) for item in value)
 
@@ -178,7 +189,7 @@ _WANTED = {
     "reference_points": "'standard', or five pairs of numbers",
     "flip": "true or false",
     "embedding": "the name of an output",
-    "attributes": "a list of names, each once",
+    "attributes": f"a list of names, each once, and none of {', '.join(TAKEN)}",
     "probabilities": "the name of an output",
     "name": "a text",
     "licence": "a text",

@@ -151,7 +151,7 @@ def train(
     from kronface.data.augment import augmentation
     from kronface.data.scale import describe_scale, scale
     from kronface.hardware import resolve_device, resolve_precision
-    from kronface.network.checkpoint import ModelCard, read_config
+    from kronface.network.checkpoint import ModelCard, read_card
     from kronface.network.imagenet import load_imagenet
     from kronface.network.parts import take_over
     from kronface.network.variants import build
@@ -263,12 +263,15 @@ def train(
         described += ", without people whom FaceScrub's probes or LFW show"
     shown = len(datasets["train"]) * (epochs if layout == SYNTH and fresh else 1)
     trained_on: dict[str, Any] = {"images": shown, "people": len(people), "scale": scale(shown, len(people))}
+    seen: tuple[str, ...] = ()
     if start is not None and begun is not None:
-        described += f"; the checkpoint it started from, on {read_config(start)['card'].get('training_data')}"
+        past = read_card(start)
+        described += f"; the checkpoint it started from, on {past.training_data}"
         trained_on |= {"start": begun.fingerprint, "start_parts": begun.describe()}
-        network.save_pretrained(
-            out / START, card=ModelCard(training_data=described, licence=licence, training={"arm": arm} | trained_on)
-        )
+        seen = past.seen
+    card = ModelCard(training_data=described, licence=licence, training={"arm": arm} | trained_on, seen=seen)
+    if start is not None:
+        network.save_pretrained(out / START, card=card)
     history = fit(
         network,
         train=datasets["train"],
@@ -288,7 +291,7 @@ def train(
         freeze=freeze,
         replay=mixed_in,
         replay_share=replay_share,
-        card=ModelCard(training_data=described, licence=licence, training={"arm": arm} | trained_on),
+        card=card,
         progress=progress,
     )
     bad = {name: len(dataset.bad) for name, dataset in datasets.items() if dataset.bad}

@@ -102,6 +102,8 @@ def fit(
         replay_share=None if replay is None else replay_share,
     )
     check_freeze(network, freeze)
+    if network.attribute_branch is not None and "attribute_branch" not in freeze:
+        network.attribute_branch.reset_calibration()
     data = TrainingData(
         train,
         batch_size=batch_size,

@@ -16,6 +16,7 @@ def pack(
     flip: bool = True,
     thresholds: Literal["exact", "grid"] = "exact",
     official: bool = False,
+    allow_seen: bool = False,
     json: Path | None = None,
     name: str | None = None,
     seed: int = 0,
@@ -37,6 +38,7 @@ def pack(
         flip: add the embedding of the mirrored face.
         thresholds: accuracy is tried at all scores (exact), or at InsightFace's distances (grid), with its VAL.
         official: an error if the pack has another number of pairs than the one of its name that is handed out.
+        allow_seen: measure a network also on people whom its training saw; the pack's name says who they are.
         json: file for the results.
         name: how tables call the network; by default the checkpoint's folder or the features' file.
         seed: of the bootstrap.
@@ -49,11 +51,11 @@ def pack(
 
     from kronface.errors import DataError
     from kronface.evaluation.features import read_features
-    from kronface.evaluation.protocols.pack import PAIRS, read_pack
+    from kronface.evaluation.protocols.pack import PAIRS, PEOPLE, read_pack
     from kronface.evaluation.search import Rows, score_pairs
     from kronface.evaluation.verification import check_options, verify
     from kronface.evaluation.verification_result import keep_pairs
-    from kronface.runtime.load import load_embedder
+    from kronface.runtime.load import check_unseen, load_embedder
     from kronface.runtime.verify import Embedded, MirroredEmbedder, embed_chips
 
     check_options(resamples=resamples, seed=seed)
@@ -74,9 +76,11 @@ def pack(
         message=f"{pack} holds {len(content)} pairs, {int(content.same.sum())} genuine, and the official list of that "
         f"name {'is unknown' if expected is None else f'{expected}, half of them genuine'}",
     )
+    shown = PEOPLE.get(pack.stem, pack.stem)
     embedder = None
     if features is not None:
         read = read_features(features)
+        check_unseen(read.seen, shown, about=f"the network of {features}", allow=allow_seen)
         if len(read) != len(content.pictures):
             raise DataError(
                 f"{features} holds {len(read)} embeddings for the {len(content.pictures)} pictures of {pack}"
@@ -87,6 +91,7 @@ def pack(
     else:
         checkpoint = checkpoint or default_checkpoint()
         embedder = load_embedder(checkpoint, device=device)
+        check_unseen(embedder.seen, shown, about=embedder.about, allow=allow_seen)
         fingerprint = embedder.fingerprint
         embedded = embed_chips(
             content.pictures,

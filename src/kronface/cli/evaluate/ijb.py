@@ -25,6 +25,7 @@ def ijb(
     rule: Literal["nearest", "strict"] = "nearest",
     identification: bool = True,
     official: bool = False,
+    allow_seen: bool = False,
     json: Path | None = None,
     name: str | None = None,
     seed: int = 0,
@@ -46,6 +47,7 @@ def ijb(
         rule: TAR at the nearest FAR (as InsightFace does), or at the nearest that does not exceed it (strict).
         identification: run 1:N too, where its lists are there.
         official: an error if the lists have other counts than the official ones.
+        allow_seen: measure a network also on people whom its training saw.
         json: file for the results.
         name: how tables call the network; by default the features' file.
         seed: of the bootstrap.
@@ -59,12 +61,14 @@ def ijb(
     from kronface.evaluation.pair_bootstrap import People
     from kronface.evaluation.protocols import ijb as protocol
     from kronface.evaluation.verification import check_options, verify
+    from kronface.runtime.load import check_unseen
 
     check_options(resamples=resamples, seed=seed)
     if json is not None:
         check_writable(json)
     media = protocol.read_media(protocol.meta_file(meta, target, "face_tid_mid.txt"))
     read = read_features(features)
+    check_unseen(read.seen, target, about=f"the network of {features}", allow=allow_seen)
     if len(read) != len(media):
         raise DataError(
             f"{features} holds {len(read)} embeddings for the {len(media)} images of {target}: bring one each"

@@ -26,6 +26,9 @@ Half as many as there are pictures: 12,000 and 14,000, as a listing of unpacked 
 cfp_ff and cplfw it is the only source.
 """
 
+PEOPLE = {"cfp_ff": "cfp", "cfp_fp": "cfp", "agedb_30": "agedb", "calfw": "lfw", "cplfw": "lfw", "vgg2_fp": "vggface2"}
+"""Whose people a pack shows, by the file's name; otherwise it is the name of the set itself."""
+
 MAX_BYTES = 1 << 30
 """Larger files are refused: the known packs are below 200 MB."""
 

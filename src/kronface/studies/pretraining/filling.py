@@ -7,11 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from kronface.errors import DataError
+from kronface.errors import DataError, KronfaceError
 from kronface.files import Progress
 from kronface.studies.pretraining.shards import Shard, ShardPlan, drop_shards, make_shard, read_shard, shard_folder
 
 if TYPE_CHECKING:
+    from multiprocessing.queues import SimpleQueue
     from multiprocessing.sharedctypes import Synchronized
 
 AHEAD = 2
@@ -33,10 +34,11 @@ class Filling:
         self._root, self._plan = root, plan
         context = multiprocessing.get_context("spawn")
         self._wanted = context.Value("i", first)
+        self._problems: SimpleQueue[str] = context.SimpleQueue()
         self._processes: list[SpawnProcess] = [
             context.Process(
                 target=_fill,
-                args=(root, plan, range(first + k, last + 1, workers), self._wanted),
+                args=(root, plan, range(first + k, last + 1, workers), self._wanted, self._problems),
                 daemon=True,
             )
             for k in range(workers)
@@ -60,13 +62,15 @@ class Filling:
         """The shards up to `number`, at most `length` of them; waits for those that are not there yet.
 
         Raises:
-            DataError: a process has died, or a shard is damaged.
+            DataError: a process has died, or cannot go on, or a shard is damaged.
         """
         self._wanted.value = number
         numbers = range(max(0, number - length + 1), number + 1)
         for count, wanted in enumerate(numbers):
             while not shard_folder(self._root, wanted).is_dir():
                 if any(process.exitcode not in (None, 0) for process in self._processes):
+                    if not self._problems.empty():
+                        raise DataError(self._problems.get())
                     raise DataError("a process that renders people has died, perhaps for want of memory: start again")
                 progress("rendering people", count, len(numbers))
                 time.sleep(0.2)
@@ -74,7 +78,9 @@ class Filling:
         return [read_shard(self._root, wanted, self._plan) for wanted in numbers]
 
 
-def _fill(root: Path, plan: ShardPlan, numbers: range, wanted: "Synchronized[int]") -> None:
+def _fill(
+    root: Path, plan: ShardPlan, numbers: range, wanted: "Synchronized[int]", problems: "SimpleQueue[str]"
+) -> None:
     """One process: draws its shards in order, and ends when the training does, however that ends."""
     import torch
 
@@ -82,8 +88,12 @@ def _fill(root: Path, plan: ShardPlan, numbers: range, wanted: "Synchronized[int
     from kronface.synth.export.job import prepare_drawing
 
     torch.set_num_threads(1)
-    start_worker(prepare_drawing)
-    for number in numbers:
-        while number > wanted.value + AHEAD:
-            time.sleep(0.5)
-        make_shard(root, number, plan)
+    try:
+        start_worker(prepare_drawing)
+        for number in numbers:
+            while number > wanted.value + AHEAD:
+                time.sleep(0.5)
+            make_shard(root, number, plan)
+    except (KronfaceError, OSError) as error:  # as a full disk
+        problems.put(str(error))
+        raise SystemExit(1) from error

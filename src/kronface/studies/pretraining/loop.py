@@ -24,11 +24,12 @@ from kronface.hardware import processor_name, resolve_device, resolve_precision
 from kronface.losses.attributes import attribute_loss, balanced_weights
 from kronface.losses.margin import cosine_margin_loss
 from kronface.losses.teacher import teacher_loss
-from kronface.network.checkpoint import ModelCard, check_shapes
+from kronface.network.checkpoint import ModelCard
 from kronface.network.network import Network
+from kronface.network.parts import parts_of, take_over
 from kronface.studies.pretraining.filling import Filling
 from kronface.studies.pretraining.recipe import PretrainingRecipe
-from kronface.studies.pretraining.shards import MARGIN, Shard, make_shard, read_shard
+from kronface.studies.pretraining.shards import MARGIN, Shard, check_teacher, make_shard, read_shard
 
 STATE, METRICS, SHARDS, LAST = "state.pt", "metrics.csv", "shards", "last"
 
@@ -76,12 +77,13 @@ def pretrain(
         The history: one row per round, as in `out/metrics.csv`.
 
     Raises:
-        ConfigError: an impossible recipe.
-        CheckpointError: the state that is there is damaged, or another recipe's.
+        ConfigError: an impossible recipe, or a teacher that is not installed.
+        CheckpointError: the start is no checkpoint of this kind, or the state is damaged, or another recipe's.
     """
     recipe.check()
     if workers < 1:
         raise ConfigError(f"workers is {workers}: at least 1 process must render")
+    check_teacher(recipe.shards())
     where = resolve_device(device)
     trainer = _Trainer(out, recipe, where, resolve_precision(precision, where), card)
     trainer.restore(start)
@@ -136,10 +138,10 @@ class _Trainer:
         path = self.out / STATE
         if not path.is_file():
             if start is not None:
-                weights = Network.from_pretrained(start).state_dict()
-                check_shapes(self.network.state_dict(), weights, start)
-                self.network.load_state_dict(weights)
-                self._averaged().load_state_dict(weights)
+                take_over(self.network, start, tuple(parts_of(self.network)))
+                assert self.network.attribute_branch is not None
+                self.network.attribute_branch.reset_calibration()
+                self._averaged().load_state_dict(self.network.state_dict())
             return
         try:
             state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
@@ -147,6 +149,8 @@ class _Trainer:
             raise CheckpointError(f"{path} cannot be read: delete it to start this training anew") from error
         if not isinstance(state, dict) or state.get("recipe") != asdict(self.recipe):
             raise CheckpointError(f"{path} is of another recipe: choose another --out")
+        if state.get("card") != asdict(self.card):
+            raise CheckpointError(f"{path} was begun from another checkpoint: give the same --start, or another --out")
         self.network.load_state_dict(state["network"])
         self.mean.load_state_dict(state["mean"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -277,6 +281,7 @@ class _Trainer:
         write_text(self.out / METRICS, table.getvalue())
         state = {
             "recipe": asdict(self.recipe),
+            "card": asdict(self.card),
             "network": self.network.state_dict(),
             "mean": self.mean.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -164,6 +164,17 @@ def _draw_person(
     return found
 
 
+def check_teacher(plan: ShardPlan) -> None:
+    """Whether the teacher can be had, before anything is drawn.
+
+    Raises:
+        ConfigError: it is not installed.
+        CheckpointError: its weights are damaged.
+    """
+    if plan.teacher != "none":
+        _teacher()
+
+
 @lru_cache(maxsize=1)
 def _teacher() -> "Embedder":
     from kronface.runtime.dlib_network import DlibEmbedder
