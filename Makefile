@@ -39,6 +39,10 @@ bench-synth bench-ingredients bench-real: .venv/.judges
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,runtime,dlib,dev,judges]'
 	touch $@
 
+# The networks that are handed out, trained anew: many hours, which go on where they were ended.
+checkpoint-%: .venv/.judges
+	$(BIN)/python benchmarks/_checkpoints.py $*
+
 # An exact search is measured beside another project's.
 bench-evaluation: .venv/.peers
 

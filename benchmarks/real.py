@@ -18,18 +18,28 @@ from skimage.feature import local_binary_pattern
 
 from _people import area
 from kronface.data.records import Records
+from kronface.evaluation.open_set import Calibration, measure
 from kronface.faces.align import REFERENCE_SIZE
 from kronface.faces.detect import YuFaceDetector
 from kronface.files import write_json
 from kronface.hardware import processor_name
 from kronface.runtime.embedder import Embedder, Floats, PixelEmbedder, Pixels
 from kronface.runtime.extract import extract
-from kronface.runtime.load import load_embedder
+from kronface.runtime.load import SHIPPED_NAMES, load_embedder, shipped
 from kronface.runtime.verify import MirroredEmbedder
 
 PEOPLE, IMAGES = 20, 10
 RESAMPLES = 2000
 RESULT = Path(__file__).parent / "results" / "real.json"
+
+
+LABELS: dict[str, tuple[frozenset[int], frozenset[int]]] = {
+    "Male": (frozenset(range(1, PEOPLE + 1)) - {8, 10}, frozenset({8, 10})),
+    "Eyeglasses": (frozenset({2, 6, 14, 20}), frozenset({1, 3, 5, 8, 9, 10, 11, 12, 15, 16, 18})),
+    "No_Beard": (frozenset({1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 13, 15, 18, 19, 20}), frozenset({7, 11, 14, 17})),
+    "Bald": (frozenset({13}), frozenset(range(1, PEOPLE + 1)) - {13, 16}),
+}
+"""People who have an attribute on all of their pictures, and on none, as they look; the set itself has no labels."""
 
 
 class LbpEmbedder:
@@ -55,14 +65,15 @@ class LbpEmbedder:
 def main() -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rendered", type=Path, help="a checkpoint")
-    parser.add_argument("--distilled", type=Path, help="a checkpoint")
+    for name in SHIPPED_NAMES:
+        parser.add_argument(f"--{name}", type=Path, help="a checkpoint in place of the package's own")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
     embedders: dict[str, Embedder] = {
         name: MirroredEmbedder(load_embedder(path))
-        for name, path in {"rendered": given.rendered, "distilled": given.distilled}.items()
-        if path is not None
+        for name, path in (
+            shipped() | {key: getattr(given, key) for key in SHIPPED_NAMES if getattr(given, key)}
+        ).items()
     }
     embedders |= {"pixels": PixelEmbedder(size=64), "lbp": LbpEmbedder(), "dlib": load_embedder(Path("dlib"))}
     records = development_set()
@@ -75,10 +86,14 @@ def main() -> None:
         scores = similarities(found.embeddings)
         right[name] = right_answers(scores)
         rank1, low, high = interval(right[name])
+        if found.probabilities is not None:
+            attributes = attribute_figures(found.probabilities, embedder.predicted)
+            figures[f"balanced_accuracy_{name}"] = attributes
+            print(f"{name}: balanced accuracy of " + ", ".join(f"{key} {value}" for key, value in attributes.items()))
         figures |= {f"rank1_{name}": rank1, f"rank1_{name}_low": low, f"rank1_{name}_high": high}
         figures[f"auc_{name}"] = round(auc(scores), 4)
         print(f"{name}: rank-1 {rank1} [{low}, {high}], AUC {figures[f'auc_{name}']}")
-    for name in ("rendered", "distilled"):
+    for name in SHIPPED_NAMES:
         for other in ("pixels", "lbp"):
             if name in right:
                 gain, low, high = interval(right[name] - right[other])
@@ -86,6 +101,47 @@ def main() -> None:
                 print(f"{name} - {other}: {gain:+} [{low:+}, {high:+}]")
     print(f"faces not found: {figures['faces_not_found']} of {len(records)}")
     write_json(given.out, figures)
+
+
+def photographs(embedder: Embedder, thresholds: Calibration) -> dict[str, float | int | str]:
+    """What a card says of photographs: rank-1, AUC, attributes, and what the thresholds do with strangers.
+
+    The network is used as `kronface identify` uses it: without mirrored pictures.
+    """
+    records = development_set()
+    found = extract(records, embedder, detector=YuFaceDetector())
+    assert found.embeddings is not None
+    assert found.probabilities is not None
+    scores = similarities(found.embeddings)
+    rank1, low, high = interval(right_answers(scores))
+    people = records.table["identity"].to_numpy()
+    strangers = measure(found.embeddings, people, thresholds, rounds=40)
+    figures: dict[str, float | int | str] = {
+        "rank1": rank1,
+        "rank1_low": low,
+        "rank1_high": high,
+        "auc": round(auc(scores), 4),
+        "faces_not_found": len(found.not_found),
+        "enrolled": strangers.people,
+        "fpir": round(strangers.fpir, 4),
+        "fnir": round(strangers.fnir, 4),
+    }
+    return figures | attribute_figures(found.probabilities, embedder.predicted)
+
+
+def attribute_figures(probabilities: Floats, names: tuple[str, ...]) -> dict[str, str]:
+    """Balanced accuracy on people 1 to 20 by attribute, and on how many people it stands."""
+    person = np.repeat(np.arange(1, PEOPLE + 1), IMAGES)
+    figures = {}
+    for name, sides in LABELS.items():
+        if name in names:
+            yes = probabilities[:, names.index(name)] >= 0.5
+            right = [
+                (yes[rows] if wanted else ~yes[rows] & np.isfinite(probabilities[rows, 0])).mean()
+                for wanted, rows in ((side == 0, np.isin(person, list(sides[side]))) for side in (0, 1))
+            ]
+            figures[name] = f"{np.mean(right):.3f} ({len(sides[0])} people with, {len(sides[1])} without)"
+    return figures
 
 
 def development_set() -> Records:

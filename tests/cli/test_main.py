@@ -18,7 +18,7 @@ from kronface.cli import identify
 from kronface.cli.main import COMMANDS, build_command_parser, build_parser, config_first, flags, lists, main, normalise
 
 ROOT = Path(__file__).parents[2]
-RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+RECIPES = {kind: sorted((ROOT / "recipes" / kind).rglob("*.yaml")) for kind in ("paper", "checkpoints")}
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -164,7 +164,6 @@ def test_mistakes_in_the_data(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    assert "kronface demo" in complaint(capsys, "evaluate", "folder", "empty")
     assert "empty" in complaint(capsys, "evaluate", "folder", "empty", "--checkpoint", "nowhere")
     assert "nowhere" in complaint(capsys, "data", "check", "celeba", "nowhere")
     assert "nowhere.jpg" in complaint(capsys, "identify", "nowhere.jpg", "--people", "empty")
@@ -315,18 +314,25 @@ def test_every_layout_is_listed_in_a_line(capsys: pytest.CaptureFixture[str]) ->
     assert "Institute of Automation, Chinese Academy of Sciences" in lines[3]
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
-def test_every_recipe_fits_the_signature(recipe: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "recipe"),
+    [(kind, path) for kind, paths in RECIPES.items() for path in paths],
+    ids=lambda part: Path(part).name,
+)
+def test_every_recipe_fits_the_signature(kind: str, recipe: Path) -> None:
+    from kronface.cli.pretrain import pretrain
     from kronface.studies.training_run import train
 
-    parser = build_command_parser(train, positional=False)
-    parsed = parser.parse_args(["--config", str(recipe), "--root", "r", "--out", "o"])
+    parser = build_command_parser(train if kind == "paper" else pretrain, positional=False)
+    root = ["--root", "r"] if kind == "paper" else []
+    parsed = parser.parse_args(["--config", str(recipe), *root, "--out", "o"])
     for name, value in yaml.safe_load(recipe.read_text()).items():
         assert parsed[name] == value
 
 
 def test_recipes_are_found() -> None:
-    assert [path.name for path in RECIPES] == ["2-casia.yaml", "3-celeba.yaml", "4-casia-joint.yaml"]
+    assert [path.name for path in RECIPES["paper"]] == ["2-casia.yaml", "3-celeba.yaml", "4-casia-joint.yaml"]
+    assert RECIPES["checkpoints"]
 
 
 def test_importing_kronface_or_its_commands_imports_nothing_heavy() -> None:

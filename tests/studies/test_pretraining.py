@@ -15,6 +15,7 @@ from kronface.cli.main import main
 from kronface.data.augment import wild
 from kronface.errors import CheckpointError, ConfigError, DataError
 from kronface.faces.align import align
+from kronface.faces.detect import YuFaceDetector, largest_face
 from kronface.files import no_progress
 from kronface.network.checkpoint import ModelCard, read_card
 from kronface.network.network import Network
@@ -23,7 +24,7 @@ from kronface.studies.pretraining import shards
 from kronface.studies.pretraining.filling import Filling
 from kronface.studies.pretraining.loop import LAST, METRICS, SHARDS, pretrain
 from kronface.studies.pretraining.recipe import PretrainingRecipe
-from kronface.studies.pretraining.shards import MARGIN, make_shard, read_shard, shard_folder
+from kronface.studies.pretraining.shards import MARGIN, _teachers_points, make_shard, read_shard, shard_folder
 from kronface.synth.picture import take_picture
 
 RECIPE = PretrainingRecipe(
@@ -108,7 +109,13 @@ def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -
     assert shard.people[3] == 1
     known = [picture.attributes[name] for name in plan.attributes]
     np.testing.assert_array_equal(shard.labels[3], known)
-    chip = align(picture.image, picture.landmarks, CHIP, POINTS)
+    # The teacher's crop is about the one that the detector's landmarks give.
+    detected = largest_face(picture.image, YuFaceDetector())
+    assert detected is not None
+    near = align(picture.image, detected.landmarks, CHIP, POINTS)
+    chip = align(picture.image, picture.landmarks, CHIP, _teachers_points())
+    exact = align(picture.image, picture.landmarks, CHIP, POINTS)
+    assert np.abs(chip.astype(int) - near).mean() < np.abs(exact.astype(int) - near).mean()
     both, _ = DlibEmbedder(device="cpu")(np.stack([chip, chip[:, ::-1]]))
     expected = both.sum(0) / np.linalg.norm(both.sum(0))
     np.testing.assert_allclose(shard.taught[3].astype(np.float32), expected, atol=1e-3)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kronface.cli.checkpoints import default_checkpoint
+from kronface.cli.checkpoints import choose_checkpoint
 from kronface.files import Progress, check_writable, no_progress
 
 
@@ -26,11 +26,12 @@ def calibrate(
     Args:
         root: the data set's folder.
         layout: of the data set; kronface data layouts shows all.
-        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
-            demo's joint network by default.
+        checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
+            adaface:FILE or dlib; by default the package's network that is best on photographs.
         split: train, validation or test; all by default.
         fpir: share of searches for strangers that may return somebody.
-        out: file of the thresholds, where they shall not lie beside the network; dlib's has no place of its own.
+        out: file of the thresholds, where they shall not lie beside the network; dlib's and the package's own have no
+            place for them.
         allow_seen: measure a network also on people whom its training saw.
         device: auto, cpu, cuda or cuda:N.
         progress: called after every picture.
@@ -38,12 +39,12 @@ def calibrate(
     from kronface.data.sources import read_source
     from kronface.errors import ConfigError
     from kronface.runtime.calibrate import calibrate_embedder, calibration_file, save_calibration
-    from kronface.runtime.load import check_unseen, load_embedder
+    from kronface.runtime.load import WEIGHTS, check_unseen, load_embedder
 
     if not 0 < fpir < 1:
         raise ConfigError(f"fpir is {fpir}: it must lie between 0 and 1, such as 0.05")
-    chosen = checkpoint or default_checkpoint()
-    file = out or calibration_file(chosen)
+    chosen = choose_checkpoint(checkpoint)
+    file = out or (None if chosen.parent == WEIGHTS else calibration_file(chosen))
     if file is None:
         raise ConfigError(f"where shall the thresholds of {chosen} lie? name a file by --out")
     check_writable(file)

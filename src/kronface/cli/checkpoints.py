@@ -4,18 +4,24 @@ from pathlib import Path
 
 from kronface.errors import CheckpointError
 
-DEMO = Path("runs/demo/joint/last")
 
+def choose_checkpoint(named: Path | None) -> Path:
+    """What the user names, or the package's network that is best on photographs.
 
-def default_checkpoint() -> Path:
-    """The joint network of the demo below the current folder.
+    'rendered' and 'distilled' are the package's own, unless there is something of that name.
 
     Raises:
-        CheckpointError: the demo has not been run here.
+        CheckpointError: the package comes without the network that is meant.
     """
-    if not (DEMO / "config.json").is_file():
-        raise CheckpointError(f"no checkpoint at {DEMO}: run kronface demo here, or name one by --checkpoint")
-    return DEMO
+    from kronface.runtime.load import SHIPPED_NAMES, shipped
+
+    if named is not None and (str(named) not in SHIPPED_NAMES or named.exists()):
+        return named
+    there = shipped()
+    meant = next(iter(there), "") if named is None else str(named)
+    if meant not in there:
+        raise CheckpointError(f"this installation has no network {meant}".rstrip() + ": name another by --checkpoint")
+    return there[meant]
 
 
 def checkpoint_name(source: Path) -> str:

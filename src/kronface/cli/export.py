@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kronface.cli.checkpoints import default_checkpoint
+from kronface.cli.checkpoints import choose_checkpoint
 
 
 def export(*, out: Path, checkpoint: Path | None = None) -> str:
@@ -13,11 +13,11 @@ def export(*, out: Path, checkpoint: Path | None = None) -> str:
 
     Args:
         out: the file, NAME.onnx; NAME.yaml and NAME.calibration.json are written beside it.
-        checkpoint: a checkpoint folder; the demo's joint network by default.
+        checkpoint: a checkpoint folder, rendered or distilled; by default the package's best network.
     """
     from kronface.runtime.export import export_onnx
 
-    done = export_onnx(checkpoint or default_checkpoint(), out)
+    done = export_onnx(choose_checkpoint(checkpoint), out)
     size = done.model.stat().st_size / 1e6
     return "\n".join(
         [

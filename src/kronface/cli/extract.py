@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kronface.cli.checkpoints import default_checkpoint
+from kronface.cli.checkpoints import choose_checkpoint
 from kronface.files import Progress, no_progress
 
 
@@ -34,8 +34,8 @@ def extract(
         root: the data set's folder.
         out: folder of the store.
         layout: of the data set; kronface data check knows them all.
-        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
-            demo's joint network by default.
+        checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
+            adaface:FILE or dlib; by default the package's network that is best on photographs.
         split: train, validation or test; all by default.
         aligned: the pictures are crops at the reference points already.
         official: require the official set's counts.
@@ -56,7 +56,7 @@ def extract(
     from kronface.runtime.verify import MirroredEmbedder
 
     records = read_source(layout, root, official=official, aligned=aligned, split=split)
-    chosen = checkpoint or default_checkpoint()
+    chosen = choose_checkpoint(checkpoint)
     embedder = load_embedder(chosen, device=device)
     check_unseen(embedder.seen, records.name, about=embedder.about, allow=allow_seen)
     found = extract_store(

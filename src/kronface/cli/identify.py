@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kronface.cli.checkpoints import default_checkpoint
+from kronface.cli.checkpoints import choose_checkpoint
 from kronface.files import Progress, check_writable, no_progress
 
 SURE = 0.8
@@ -32,8 +32,8 @@ def identify(
     Args:
         photo: the photograph.
         people: one folder per person; pictures with several faces of like size are left out.
-        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
-            demo's joint network by default.
+        checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
+            adaface:FILE or dlib; by default the package's network that is best on photographs.
         threshold: least score for a name, in place of the checkpoint's own.
         calibration: file of the thresholds that kronface calibrate has measured; the one beside the network by default.
         save: file for the photograph with boxes and names drawn on it.
@@ -61,7 +61,7 @@ def identify(
         check_image_path(save)
         check_writable(save)
     image = read_image(photo)
-    chosen = checkpoint or default_checkpoint()
+    chosen = choose_checkpoint(checkpoint)
     embedder = load_embedder(chosen, device=device)
     detector = YuFaceDetector()
     faces = Pipeline(detector, embedder).analyse(image)

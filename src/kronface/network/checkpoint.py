@@ -44,6 +44,10 @@ class ModelCard:
     """Seed, passes, recipe and figures of the training run, as JSON values."""
     seen: tuple[str, ...] = ()
     """Layouts of data sets whose people the training saw, directly or by a teacher: never to be measured on them."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What it was measured to be worth after training, as JSON values."""
+    notes: str = ""
+    """Further sections of the card, in Markdown."""
 
 
 def fingerprint(network: "Network") -> str:
@@ -167,12 +171,14 @@ def read_card(folder: Path) -> ModelCard:
         CheckpointError: there is no checkpoint.
     """
     stored = read_config(folder)["card"]
-    training, seen = stored.get("training"), stored.get("seen")
+    training, seen, figures = (stored.get(name) for name in ("training", "seen", "figures"))
     return ModelCard(
         training_data=str(stored.get("training_data", "not stated")),
         licence=str(stored.get("licence", "not stated")),
         training=training if isinstance(training, dict) else {},
         seen=tuple(str(name) for name in seen) if isinstance(seen, list) else (),
+        figures=figures if isinstance(figures, dict) else {},
+        notes=str(stored.get("notes", "")),
     )
 
 
@@ -221,6 +227,7 @@ def _card_text(network: "Network", card: ModelCard, mark: str) -> str:
     architecture = network.architecture or {}
     rows = "\n".join(f"| {key.replace('_', ' ')} | {value} |" for key, value in architecture.items())
     training = "\n".join(f"| {key.replace('_', ' ')} | {value} |" for key, value in card.training.items())
+    notes = f"\n{card.notes.strip()}\n" if card.notes.strip() else ""
     parameters = sum(parameter.numel() for parameter in network.parameters())
     preprocessing = network.preprocessing
     return f"""---
@@ -252,7 +259,7 @@ Data: {card.training_data}
 | training | |
 | --- | --- |
 {training or "| | not stated |"}
-
+{notes}
 ## Use and limits
 
 Embeddings are compared by cosine, and only with embeddings of the same fingerprint. The network has no check whether

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kronface.errors import CheckpointError, ConfigError
+from kronface.network.checkpoint import CONFIG, read_card
 from kronface.runtime.embedder import Embedder, NetworkEmbedder
 from kronface.runtime.onnx_card import PRESETS
 
 DLIB = "dlib"
+WEIGHTS = Path(__file__).parent.parent / "weights"
+"""Networks that come with the package, a checkpoint folder each."""
+SHIPPED_NAMES = ("rendered", "distilled")
 CARDS = (".yaml", ".yml")
 
 
@@ -29,6 +33,13 @@ def family_of(source: Path) -> tuple[str, Path] | None:
 def is_dlib(source: Path) -> bool:
     """Whether dlib's network is meant, not a folder of that name."""
     return str(source) == DLIB and not source.exists()
+
+
+def shipped() -> dict[str, Path]:
+    """The networks that come with the package, by name, the best on photographs first."""
+    there = {name: WEIGHTS / name for name in SHIPPED_NAMES if (WEIGHTS / name / CONFIG).is_file()}
+    worth = {name: float(read_card(path).figures.get("development_rank1", 0)) for name, path in there.items()}
+    return {name: there[name] for name in sorted(there, key=lambda name: -worth[name])}
 
 
 def load_embedder(source: Path, *, device: str = "auto") -> Embedder:

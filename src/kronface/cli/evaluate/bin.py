@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from kronface.cli.checkpoints import default_checkpoint
+from kronface.cli.checkpoints import choose_checkpoint
 from kronface.cli.evaluate.verification import check_official, check_source, finish, missing_faces
 from kronface.files import Progress, check_writable, no_progress
 
@@ -32,8 +32,8 @@ def pack(
 
     Args:
         pack: a pickle of encoded pictures, aligned to 112x112, and labels.
-        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
-            demo's joint network by default.
+        checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
+            adaface:FILE or dlib; by default the package's network that is best on photographs.
         features: embeddings instead, row by row the pictures of the pack, mirrored ones added already.
         flip: add the embedding of the mirrored face.
         thresholds: accuracy is tried at all scores (exact), or at InsightFace's distances (grid), with its VAL.
@@ -89,7 +89,7 @@ def pack(
         fingerprint = read.fingerprint
         flip = False
     else:
-        checkpoint = checkpoint or default_checkpoint()
+        checkpoint = choose_checkpoint(checkpoint)
         embedder = load_embedder(checkpoint, device=device)
         check_unseen(embedder.seen, shown, about=embedder.about, allow=allow_seen)
         fingerprint = embedder.fingerprint

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from kronface.cli.checkpoints import checkpoint_name, default_checkpoint
+from kronface.cli.checkpoints import checkpoint_name, choose_checkpoint
 from kronface.files import Progress, check_writable, no_progress, write_json
 
 
@@ -40,8 +40,8 @@ def celeba(
 
     Args:
         root: CelebA's folder, with its index files.
-        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
-            demo's joint network by default.
+        checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
+            adaface:FILE or dlib; by default the package's network that is best on photographs.
         features: embeddings instead: a .parquet with the columns path and embedding, and, for attributes, a column of
             probabilities under each attribute's name.
         attributes: which to measure; all that are predicted by default.
@@ -94,7 +94,7 @@ def celeba(
         test, validation = read_splits(records, found)
         named = features.stem
     else:
-        checkpoint = checkpoint or default_checkpoint()
+        checkpoint = choose_checkpoint(checkpoint)
         embedder = load_embedder(checkpoint, device=device)
         check_unseen(embedder.seen, records.name, about=embedder.about, allow=allow_seen)
         described, named = describe_checkpoint(checkpoint, embedder), checkpoint_name(checkpoint)

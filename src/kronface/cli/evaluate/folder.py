@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kronface.cli.checkpoints import checkpoint_name, default_checkpoint
+from kronface.cli.checkpoints import checkpoint_name, choose_checkpoint
 from kronface.files import Progress, check_writable, no_progress, write_json
 
 
@@ -32,8 +32,8 @@ def folder(
 
     Args:
         root: holds one folder per person; nobody of them should have been trained on.
-        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
-            demo's joint network by default.
+        checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
+            adaface:FILE or dlib; by default the package's network that is best on photographs.
         gallery_images: enrolled pictures per person; all others are searched for.
         draws: seeded choices of the enrolled pictures.
         aligned: the pictures are crops at the reference points already.
@@ -67,7 +67,7 @@ def folder(
     if columns and groups is None:
         raise ConfigError("--by names columns of a table: say which one by --groups")
     table = None if groups is None else read_groups(groups)
-    chosen = checkpoint or default_checkpoint()
+    chosen = choose_checkpoint(checkpoint)
     records = read_folder(root, aligned=aligned)
     embedder = load_embedder(chosen, device=device)
     try:

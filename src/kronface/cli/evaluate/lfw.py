@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kronface.cli.checkpoints import default_checkpoint
+from kronface.cli.checkpoints import choose_checkpoint
 from kronface.cli.evaluate.verification import check_official, check_source, finish, missing_faces
 from kronface.files import Progress, check_writable, no_progress
 
@@ -44,8 +44,8 @@ def lfw(
     Args:
         pairs: pairs.txt (view 2), pairsDevTrain.txt or pairsDevTest.txt (view 1).
         images: holds LFW's folders, one per person; they are embedded by the checkpoint.
-        checkpoint: a checkpoint folder, an ONNX network's card (.yaml), insightface:FILE, adaface:FILE or dlib; the
-            demo's joint network by default.
+        checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
+            adaface:FILE or dlib; by default the package's network that is best on photographs.
         features: embeddings instead of images: .parquet with a column path, or another kind with --names.
         names: one image a line, as Name/Name_0001.jpg, for each row of the features.
         aligned: the images are crops at the reference points already.
@@ -91,7 +91,7 @@ def lfw(
         embedded = Embedded.given(_rows_of(found_features, features, names, needed.tolist()))
         flip = False
     else:
-        checkpoint = checkpoint or default_checkpoint()
+        checkpoint = choose_checkpoint(checkpoint)
         embedder = load_embedder(checkpoint, device=device)
         check_unseen(embedder.seen, "lfw", about=embedder.about, allow=allow_seen)
         fingerprint = embedder.fingerprint

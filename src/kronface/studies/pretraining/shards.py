@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kronface.errors import DataError
-from kronface.faces.align import align, reference_points
+from kronface.faces.align import REFERENCE_POINTS, REFERENCE_SIZE, align, reference_points
 from kronface.files import write_json
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 MARGIN = 0.125
 """How far a stored face reaches beyond the network's crop on each side, as a share of the crop's side."""
 
-LANDMARK_ERROR = 0.012
-"""Standard deviation of the error of a landmark in training, as a share of the crop's side: about the detector's."""
+LANDMARK_BIAS = np.array([[-0.006, -0.014], [0.012, -0.016], [0.004, -0.046], [0.001, -0.014], [0.004, -0.015]])
+LANDMARK_ERROR = np.array([[0.021, 0.016], [0.02, 0.017], [0.02, 0.042], [0.021, 0.029], [0.022, 0.029]])
+"""Means and standard deviations (5, 2) of the detector's landmarks around the exact ones, as shares of the crop's side
+(`benchmarks/landmarks.py`): faces are placed in training as it would place them."""
 
 ARRAYS = ("faces", "people", "labels", "taught")
 ABOUT = "about.json"
@@ -145,7 +147,7 @@ def _draw_person(
     plan: ShardPlan, identity: int
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8] | None, dict[str, int]]]:
     """The pictures of a person: the stored face, the teacher's crop, and labels."""
-    from kronface.runtime.dlib_network import CHIP, POINTS
+    from kronface.runtime.dlib_network import CHIP
     from kronface.synth.head import load_head
     from kronface.synth.person import make_person
     from kronface.synth.picture import take_picture
@@ -157,11 +159,20 @@ def _draw_person(
     for image in range(plan.images):
         picture = take_picture(plan.seed, identity, image, framing="celeba", person=person, rendering=rendering)
         rng = np.random.default_rng([plan.seed, identity, image, 77])
-        away = rng.normal(0, LANDMARK_ERROR * plan.size, (5, 2))
-        face = align(picture.image, picture.landmarks, plan.side, wide + away)
-        chip = align(picture.image, picture.landmarks, CHIP, POINTS) if plan.teacher == "dlib" else None
+        away = rng.normal(LANDMARK_BIAS, LANDMARK_ERROR) * plan.size
+        face = align(picture.image, picture.landmarks, plan.side, wide - away)
+        chip = align(picture.image, picture.landmarks, CHIP, _teachers_points()) if plan.teacher == "dlib" else None
         found.append((face, chip, picture.attributes))
     return found
+
+
+@lru_cache(maxsize=1)
+def _teachers_points() -> NDArray[np.float64]:
+    """(5, 2) where the exact landmarks lie in the teacher's crops, whose points are the detector's."""
+    from kronface.runtime.dlib_network import POINTS
+
+    eyes = np.linalg.norm(POINTS[1] - POINTS[0]) / np.linalg.norm(np.subtract(*REFERENCE_POINTS[:2]))
+    return np.asarray(POINTS - LANDMARK_BIAS * REFERENCE_SIZE * eyes)
 
 
 def check_teacher(plan: ShardPlan) -> None:
