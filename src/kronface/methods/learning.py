@@ -1,4 +1,4 @@
-"""The loop that all learned methods share: the same passes, order and schedule for each, so that they can be compared."""
+"""The loop that all learned methods share: the same passes and schedule for each, so that they can be compared."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def learn(
         if not torch.isfinite(loss):
             raise ConfigError(f"{title}: the loss is no number any more; lower the learning rate")
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         schedule.step()
         if number >= steps * 9 // 10:
