@@ -39,9 +39,12 @@ def dimensions_page() -> str:
         for arm in ARMS:
             with torch.device("meta"):
                 network = build(variant=variant, arm=arm, predicted=PREDICTED, fused=FUSED, identities=10_575)
-            fused = network.identity_branch.hidden.in_features if network.identity_branch else 0
+            u = network.trunk.output_size
+            fused = (
+                0 if arm == "attributes-only" else u if network.fusion is None else network.fusion.output_size(u, 10)
+            )
             count = sum(parameter.numel() for parameter in network.parameters())
-            cells = (network.trunk.output_size, shape.hidden_size, fused or "—", count)
+            cells = (u, shape.hidden_size, fused or "—", count)
             lines.append(f"| {variant} | {arm} | " + " | ".join(f"{c:,}" if isinstance(c, int) else c for c in cells))
             lines.append(" |\n")
     return "".join(lines)

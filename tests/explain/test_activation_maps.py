@@ -46,7 +46,7 @@ def test_gradient_maps_are_grad_cam_before_its_relu(logits_per_attribute: int) -
         output.retain_grad()
         kept.append(output)
 
-    handle = network.trunk.features[-1].register_forward_hook(keep)
+    handle = list(network.trunk.get_submodule("features").children())[-1].register_forward_hook(keep)
     for place, name in enumerate(["Bald", "Big_Nose"]):
         column = NAMES.index(name)
         logits = network(images).attribute_logits

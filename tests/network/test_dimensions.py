@@ -102,7 +102,7 @@ def test_embedding_layer() -> None:
 
 def test_every_hidden_layer_is_normalised_before_its_relu_and_no_logits_are() -> None:
     network = build(variant="vgg19-quarter", predicted=PREDICTED, fused=FUSED, identities=7)
-    layers = list(network.trunk.features)
+    layers = list(network.trunk.get_submodule("features").children())
     for index, layer in enumerate(layers):
         if isinstance(layer, torch.nn.Conv2d):
             assert isinstance(layers[index + 1], torch.nn.BatchNorm2d)
@@ -118,12 +118,14 @@ def test_the_compact_trunk_ends_in_the_same_maps_and_takes_no_weights_of_a_vgg19
     )
     assert compact.trunk.forward_map(images).shape == quarter.trunk.forward_map(images).shape == (1, 128, 4, 4)
     assert compact.trunk(torch.zeros((1, 3, 16, 16))).shape == (1, 128)
-    convolutions = [module for module in compact.trunk.features if isinstance(module, torch.nn.Conv2d)]
+    convolutions = [
+        module for module in compact.trunk.get_submodule("features").children() if isinstance(module, torch.nn.Conv2d)
+    ]
     assert [(c.out_channels, c.kernel_size[0], c.stride[0]) for c in convolutions[:3]] == [
         (32, 4, 2),
         (32, 3, 1),
         (64, 3, 1),
     ]
     assert len(convolutions) == 14
-    with pytest.raises(CheckpointError, match="a compact trunk is not"):
+    with pytest.raises(CheckpointError, match="this trunk is not"):
         load_imagenet(compact, tmp_path / "vgg19.pth")

@@ -19,6 +19,7 @@ from kronface.cli import (
     ablate,
     calibrate,
     compare,
+    convert,
     data,
     demo,
     export,
@@ -48,6 +49,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
         "ablate": ablate.ablate,
         "calibrate": calibrate.calibrate,
         "export": export.export,
+        "convert": convert.convert,
         "extract": extract.extract,
         "evaluate": MappingProxyType(
             {

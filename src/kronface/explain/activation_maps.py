@@ -77,6 +77,8 @@ def enlarge(maps: Tensor, height: int, width: int) -> Tensor:
 
 
 def _branch(network: Network, attributes: Sequence[str]) -> AttributeBranch:
+    if not network.trunk.pools:
+        raise ConfigError("this trunk does not end in global average pooling: its maps explain no face vector")
     if network.attribute_branch is None:
         raise ConfigError("this network predicts no attributes: choose one that does, such as the arm joint")
     for name in attributes:

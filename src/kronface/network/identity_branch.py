@@ -10,12 +10,15 @@ class IdentityBranch(nn.Module):
     The embedding is the last hidden layer after batch normalisation and before ReLU, L2-normalised; the paper does
     not say which layer it compares.
 
+    With a margin, the class layer holds one centre per identity, which embeddings are compared with by their cosines.
+
     Args:
         input_size: length of the fused vector.
-        hidden_size: units of the hidden layer.
+        hidden_size: units of the hidden layer; 0 leaves it out, so that the fused vector is the embedding.
         identities: number of training identities C; 0 leaves the class layer out: it gives embeddings alone.
         embedding_size: None, or the units of a further hidden layer between the first one and the classes.
         batch_norm: whether hidden layers are batch-normalised.
+        margin: 'none', or the name of the loss that its class layer is trained by (`losses.margin.MARGINS`).
 
     Shape:
         fused vector (N, input_size) -> identity logits (N, C).
@@ -29,18 +32,20 @@ class IdentityBranch(nn.Module):
         identities: int,
         embedding_size: int | None = None,
         batch_norm: bool = True,
+        margin: str = "none",
     ) -> None:
         super().__init__()
-        self.hidden = nn.Linear(input_size, hidden_size)
-        self.norm = nn.BatchNorm1d(hidden_size) if batch_norm else nn.Identity()
+        self.hidden = nn.Linear(input_size, hidden_size) if hidden_size else nn.Identity()
+        self.norm = nn.BatchNorm1d(hidden_size) if batch_norm and hidden_size else nn.Identity()
         self.relu = nn.ReLU()
         self.reduction: nn.Module | None = None
-        self.output_size = hidden_size
+        self.output_size = hidden_size or input_size
+        self.margin = margin
         if embedding_size is not None:
             norm = nn.BatchNorm1d(embedding_size) if batch_norm else nn.Identity()
-            self.reduction = nn.Sequential(nn.Linear(hidden_size, embedding_size), norm)
+            self.reduction = nn.Sequential(nn.Linear(self.output_size, embedding_size), norm)
             self.output_size = embedding_size
-        self.logits = nn.Linear(self.output_size, identities) if identities else None
+        self.logits = nn.Linear(self.output_size, identities, bias=margin == "none") if identities else None
 
     def forward_hidden(self, fused: Tensor) -> Tensor:
         """(N, input_size) -> the last hidden layer before ReLU (N, output_size), not yet normalised to length 1."""
@@ -54,9 +59,16 @@ class IdentityBranch(nn.Module):
         return functional.normalize(hidden, dim=1)
 
     def forward_logits(self, hidden: Tensor) -> Tensor | None:
-        """Last hidden layer (N, output_size) -> identity logits (N, C); None without a class layer."""
+        """Last hidden layer (N, output_size) -> identity logits (N, C); None without a class layer.
+
+        With a margin they are cosines to the centres.
+        """
         if self.logits is None:
             return None
+        if self.margin != "none":
+            return functional.linear(
+                functional.normalize(hidden, dim=1), functional.normalize(self.logits.weight, dim=1)
+            )
         out: Tensor = self.logits(self.relu(hidden))
         return out
 

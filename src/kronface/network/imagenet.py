@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from kronface.errors import CheckpointError
 from kronface.network.checkpoint import check_shapes
 from kronface.network.network import Network
+from kronface.network.trunk import Trunk
 
 MEAN = (123.675, 116.28, 103.53)
 """ImageNet's mean RGB pixel, torchvision's 0.485, 0.456, 0.406 in units of [0, 255]."""
@@ -38,8 +39,8 @@ def load_imagenet(network: Network, path: Path) -> None:
         CheckpointError: the file is missing, unreadable, or not VGG-19's.
     """
     trunk = network.trunk
-    if trunk.compact:
-        raise CheckpointError(f"{path} is for a VGG-19, which a compact trunk is not: choose the variant vgg19")
+    if not isinstance(trunk, Trunk) or trunk.compact:
+        raise CheckpointError(f"{path} is for a VGG-19, which this trunk is not: choose the variant vgg19")
     weights = {name: tensor for name, tensor in _read(path).items() if name.startswith("features.")}
     if not weights:
         raise CheckpointError(f"{path} holds no 'features.*' tensors: bring {WANTED}")

@@ -11,6 +11,7 @@ from kronface.errors import ConfigError
 from kronface.network.attribute_branch import AttributeBranch
 from kronface.network.fusion import Fusion
 from kronface.network.identity_branch import IdentityBranch
+from kronface.network.iresnet import IResNet
 from kronface.network.trunk import Trunk
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Network(nn.Module):
     def __init__(
         self,
         *,
-        trunk: Trunk,
+        trunk: Trunk | IResNet,
         attribute_branch: AttributeBranch | None = None,
         fusion: Fusion | None = None,
         identity_branch: IdentityBranch | None = None,
@@ -138,6 +139,12 @@ class Network(nn.Module):
             return Output(face, attribute_logits, None, None)
         hidden = self.identity_branch.forward_hidden(self.forward_fusion(face, attribute_logits, given))
         return Output(face, attribute_logits, hidden, self.identity_branch.forward_logits(hidden))
+
+    @property
+    def centres(self) -> Tensor | None:
+        """(C, D) one for each training identity, where a margin has put them; None without a class layer."""
+        branch = self.identity_branch
+        return None if branch is None or branch.logits is None else branch.logits.weight
 
     @torch.inference_mode()
     def predict(self, images: Tensor, given: Tensor | None = None) -> Prediction:

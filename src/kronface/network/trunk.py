@@ -26,6 +26,9 @@ class Trunk(nn.Module):
         images (N, 3, H, W) float, H and W at least 16 -> face vectors u (N, 8·width).
     """
 
+    pools = True
+    """The face vector is the mean of the last map over its positions."""
+
     def __init__(self, *, width: int = 64, batch_norm: bool = True, compact: bool = False) -> None:
         super().__init__()
         layers: list[nn.Module] = []

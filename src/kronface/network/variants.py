@@ -13,6 +13,7 @@ from kronface.errors import ConfigError
 from kronface.network.attribute_branch import AttributeBranch
 from kronface.network.fusion import FUSIONS
 from kronface.network.identity_branch import IdentityBranch
+from kronface.network.iresnet import IResNet
 from kronface.network.network import SYMMETRIC, Network
 from kronface.network.trunk import Trunk
 
@@ -25,6 +26,10 @@ class Variant:
     hidden_size: int
     compact: bool = False
     """Whether the trunk begins with a convolution of stride 2 in place of VGG-19's first block."""
+    blocks: tuple[int, ...] = ()
+    """Of an IResNet's four stages; none for the paper's trunk."""
+    pooled: bool = False
+    """Whether its shortcuts and its last normalisation are AdaFace's rather than InsightFace's."""
 
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
@@ -33,9 +38,21 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "vgg19-half": Variant(32, 2048),
         "vgg19-quarter": Variant(16, 1024),
         "compact": Variant(16, 1024, compact=True),
+        "iresnet-18": Variant(64, 512, blocks=(2, 2, 2, 2)),
+        "iresnet-18-quarter": Variant(16, 512, blocks=(2, 2, 2, 2)),
+        "iresnet-50": Variant(64, 512, blocks=(3, 4, 14, 3)),
+        "iresnet-100": Variant(64, 512, blocks=(3, 13, 30, 3)),
+        "ir-18": Variant(64, 512, blocks=(2, 2, 2, 2), pooled=True),
+        "ir-50": Variant(64, 512, blocks=(3, 4, 14, 3), pooled=True),
+        "ir-101": Variant(64, 512, blocks=(3, 13, 30, 3), pooled=True),
     }
 )
-"""The sizes by name; `vgg19` is the paper's, `compact` trains half as fast again as `vgg19-quarter`."""
+"""The sizes by name; `vgg19` is the paper's, `compact` trains half as fast again as `vgg19-quarter`. The `iresnet` ones
+are InsightFace's, the `ir` ones AdaFace's: in them the face vector itself, of 512 numbers, is the embedding, unless
+attributes are fused into it."""
+
+MARGINS: tuple[str, ...] = ("none", "cosface", "arcface", "adaface")
+"""How the class layer is trained: plain soft-max, or by a margin (`losses.margin`)."""
 
 LARGEST_SIZE = 1024
 """Pixels; a face is warped at up to sixteen times that, and OpenCV's warp ends at 32,767."""
@@ -55,6 +72,7 @@ def build(
     batch_norm: bool = True,
     logits_per_attribute: int = 1,
     embedding_size: int | None = None,
+    margin: str = "none",
     size: int = 112,
     mean: Sequence[float] = SYMMETRIC,
     std: Sequence[float] = SYMMETRIC,
@@ -76,6 +94,7 @@ def build(
         batch_norm: batch normalisation after every convolution and hidden layer (paper, §5).
         logits_per_attribute: 1 (sigmoid) or 2 (the paper's two-way soft-max).
         embedding_size: None, or the units of a further hidden layer before the classes.
+        margin: the loss of the identities: none (soft-max), or a name in `losses.margin.MARGINS`.
         size: side of the aligned face in pixels, 16 to 1024.
         mean: per channel, in pixels of [0, 255].
         std: per channel, in pixels of [0, 255].
@@ -100,6 +119,8 @@ def build(
         raise ConfigError(f"embedding_size is {embedding_size}: it must be at least 1, or left out")
     if seed < 0:
         raise ConfigError(f"seed is {seed}: it must be at least 0")
+    if margin not in MARGINS:
+        raise ConfigError(f"unknown margin '{margin}': choose one of {', '.join(MARGINS)}")
     duplicates = [name for name in predicted if list(predicted).count(name) > 1]
     if duplicates:
         raise ConfigError(f"attribute {duplicates[0]} is predicted twice: name each attribute once")
@@ -116,7 +137,7 @@ def build(
     shape = VARIANTS[variant]
     predicted = tuple(predicted) if attributes else ()
     fused = tuple(fused) if fuses else ()
-    trunk = Trunk(width=shape.width, batch_norm=batch_norm, compact=shape.compact)
+    trunk = _trunk(shape, batch_norm=batch_norm, size=size)
     attribute_branch = identity_branch = fusion_part = None
     fused_size = trunk.output_size
     if attributes:
@@ -134,10 +155,11 @@ def build(
     if identify:
         identity_branch = IdentityBranch(
             input_size=fused_size,
-            hidden_size=shape.hidden_size,
+            hidden_size=0 if shape.blocks and not fuses else shape.hidden_size,
             identities=identities,
             embedding_size=embedding_size,
             batch_norm=batch_norm,
+            margin=margin,
         )
     network = Network(
         trunk=trunk,
@@ -157,10 +179,26 @@ def build(
             "batch_norm": batch_norm,
             "logits_per_attribute": logits_per_attribute,
             "embedding_size": embedding_size if identify else None,
+            "margin": margin if identify else "none",
         },
     )
     initialise(network, seed)
     return network
+
+
+def _trunk(shape: Variant, *, batch_norm: bool, size: int) -> Trunk | IResNet:
+    if not shape.blocks:
+        return Trunk(width=shape.width, batch_norm=batch_norm, compact=shape.compact)
+    if not batch_norm:
+        raise ConfigError("batch_norm is false: an IResNet has batch normalisation, choose another variant")
+    return IResNet(
+        shape.blocks,
+        width=shape.width,
+        size=size,
+        pooled=shape.pooled,
+        scaled=not shape.pooled,
+        dropout=0.4 if shape.pooled else 0.0,
+    )
 
 
 def initialise(network: nn.Module, seed: int) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kronface.errors import CheckpointError, ConfigError
-from kronface.network.checkpoint import CONFIG, read_card
+from kronface.network.checkpoint import CONFIG, ModelCard, read_card
+from kronface.network.network import Network
+from kronface.network.published import SUFFIXES, load_published
 from kronface.runtime.embedder import Embedder, NetworkEmbedder
-from kronface.runtime.onnx_card import PRESETS
+from kronface.runtime.onnx_card import PRESETS, preset_card
 
 DLIB = "dlib"
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -47,7 +49,8 @@ def load_embedder(source: Path, *, device: str = "auto") -> Embedder:
 
     Args:
         source: a checkpoint folder; a card (.yaml) of an ONNX network, or the ONNX file with its card beside it;
-            'insightface:FILE' or 'adaface:FILE' for an ONNX file of these families; 'dlib' for dlib's network.
+            'insightface:FILE' or 'adaface:FILE' for an ONNX or a PyTorch file of these families; 'dlib' for dlib's
+            network.
         device: auto, cpu, cuda or cuda:N.
 
     Raises:
@@ -55,6 +58,10 @@ def load_embedder(source: Path, *, device: str = "auto") -> Embedder:
         ConfigError: what runs it is not installed, or there is no such device.
     """
     family = family_of(source)
+    if family is not None and family[1].suffix.lower() in SUFFIXES:
+        network, card = published(*family)
+        name = f"{family[0]}:{family[1].name}"
+        return NetworkEmbedder(network, device=device, name=name, licence=card.licence, seen=card.seen)
     if family is not None:
         from kronface.runtime.onnx import OnnxEmbedder
 
@@ -72,6 +79,18 @@ def load_embedder(source: Path, *, device: str = "auto") -> Embedder:
             f"{source} is a file of weights alone: name a checkpoint folder, or an ONNX network with its card"
         )
     return NetworkEmbedder.from_pretrained(source, device=device)
+
+
+def published(family: str, file: Path) -> tuple[Network, ModelCard]:
+    """A family's published PyTorch weights as a network, and what its card is to say of them.
+
+    Raises:
+        CheckpointError: the file cannot be read, or holds something else.
+    """
+    card = preset_card(family, file)
+    return load_published(file, family), ModelCard(
+        card.training_data, card.licence, {"published": file.name}, card.seen
+    )
 
 
 def check_unseen(seen: Sequence[str], *layouts: str, about: str, allow: bool = False) -> None:

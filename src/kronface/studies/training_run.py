@@ -47,6 +47,7 @@ def train(
     batch_norm: bool = True,
     logits_per_attribute: int = 1,
     embedding_size: int | None = None,
+    margin: str = "none",
     imagenet: Path | None = None,
     start: Path | None = None,
     take: list[str] = [],  # noqa: B006
@@ -99,7 +100,8 @@ def train(
         without: what is left out, as hats,flaws or "[hats, flaws]" (synth); names as in kronface synth write.
         label_noise: of the identity attributes: none, flips or appearance (synth).
         arm: identity-only, attributes-only or joint.
-        variant: vgg19, vgg19-half, vgg19-quarter or compact.
+        variant: vgg19, vgg19-half, vgg19-quarter or compact; iresnet-18, iresnet-18-quarter, iresnet-50 or iresnet-100;
+            ir-18, ir-50 or ir-101.
         predicted: attributes that the attribute branch predicts.
         fused: those of them that enter the fusion.
         fusion: kronecker, kronecker-detached, kronecker-tanh, concatenation or none.
@@ -107,6 +109,7 @@ def train(
         batch_norm: batch normalisation after every convolution and hidden layer.
         logits_per_attribute: 1 for a sigmoid, 2 for the paper's two-way soft-max.
         embedding_size: units of a further layer before the classes; none by default.
+        margin: of the identity loss: none (soft-max, as in the paper), cosface, arcface or adaface.
         imagenet: torchvision's vgg19 or vgg19_bn state dict to start the trunk from.
         start: a checkpoint to take parts over from, bit for bit; attributes that it predicts need no labels here.
         take: trunk, or trunk,attribute_branch,fusion,identity_branch or some of them; everything else is new, and so is
@@ -212,6 +215,7 @@ def train(
         batch_norm=batch_norm,
         logits_per_attribute=logits_per_attribute,
         embedding_size=embedding_size,
+        margin=margin,
         size=size,
         seed=seed,
     )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from kronface.losses.attributes import attribute_loss
 from kronface.losses.identity import identity_loss
+from kronface.losses.margin import MARGINS
 from kronface.network.network import Network
 
 SCHEDULES = ("constant", "cosine")
@@ -47,6 +48,8 @@ class TrainingModule(LightningModule):
         self.label_weights = label_weights
         self.schedule = schedule
         self.total_steps = total_steps
+        branch = network.identity_branch
+        self.margin = None if branch is None or branch.margin == "none" else MARGINS[branch.margin]()
         self._frozen = tuple(frozen)  # a tuple: their weights must not stand in the state dict twice
         network.requires_grad_(True)
         for part in self._frozen:
@@ -67,7 +70,10 @@ class TrainingModule(LightningModule):
                 batch["attributes"],
                 None if self.label_weights is None else self.label_weights.to(batch["attributes"].device),
             )
-        if output.identity_logits is not None:
+        centres = None if self.margin is None else self.network.centres
+        if self.margin is not None and output.hidden is not None and centres is not None:
+            parts["identity_loss"] = self.margin(output.hidden.float(), centres.float(), batch["identity"])
+        elif output.identity_logits is not None:
             parts["identity_loss"] = identity_loss(output.identity_logits.float(), batch["identity"])
         weights = {"attribute_loss": self.attribute_weight if "identity_loss" in parts else 1.0, "identity_loss": 1.0}
         loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()

@@ -109,6 +109,8 @@ def measure_parts(network: "Network") -> list[Part]:
     """The parts in the order of the forward pass, their outputs taken from a face that runs through them."""
     import torch
 
+    if not network.trunk.pools:
+        raise ConfigError("figure 1 shows the paper's architecture: draw a network with a VGG-19 trunk")
     with torch.no_grad():
         face = network.preprocess(torch.zeros((1, network.size, network.size, 3), dtype=torch.uint8))
         parts, feature_map = _trunk_parts(network, face)
@@ -152,6 +154,7 @@ def _trunk_parts(network: "Network", face: "Tensor") -> tuple[list[Part], "Tenso
             parts.append(Part("trunk", f"{len(convolutions)}{TIMES}conv {side}x{side}", _shape(output), _count(*run)))
         run.clear()
 
+    assert isinstance(network.trunk.features, nn.Sequential)
     for module in network.trunk.features:
         if isinstance(module, nn.MaxPool2d):
             end(face)
