@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -9,8 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kronface.errors import ConfigError
+from kronface.faces.align import resize
 from kronface.files import Progress, no_progress
 from kronface.methods.interface import Pixels
+
+SETTLING = 20
+"""Batches that an untrained network sees."""
+
+Module = TypeVar("Module", bound=nn.Module)
 
 Step = Callable[[NDArray[np.int64]], Tensor]
 """Rows of a batch -> the loss."""
@@ -21,7 +28,7 @@ class Budget:
     """How long a learned method may learn, and from which seed."""
 
     passes: int = 40_000
-    """Images that are shown, counted with repetition."""
+    """Images that are shown, counted with repetition; 0 leaves a method untrained."""
     batch_size: int = 64
     learning_rate: float = 1e-3
     """Adam's, which falls to 0 along a cosine."""
@@ -29,7 +36,7 @@ class Budget:
 
     def share(self, part: float) -> "Budget":
         """A part of the passes, for methods that learn in stages."""
-        return Budget(max(round(self.passes * part), self.batch_size), self.batch_size, self.learning_rate, self.seed)
+        return Budget(round(self.passes * part), self.batch_size, self.learning_rate, self.seed)
 
 
 def learn(
@@ -43,6 +50,8 @@ def learn(
 ) -> float:
     """Minimises a loss by Adam; returns its mean over the last tenth of the steps.
 
+    With a budget of no passes nothing is learned: some batches run through, so that normalisation has seen faces.
+
     Args:
         parameters: what is learned.
         step: the loss of a batch.
@@ -54,8 +63,11 @@ def learn(
     Raises:
         ConfigError: the loss is no number.
     """
+    steps = budget.passes // budget.batch_size
+    if steps == 0:
+        with torch.no_grad():
+            return float(np.mean([float(step(next(batches))) for _ in range(SETTLING)]))
     optimizer = torch.optim.Adam(parameters, lr=budget.learning_rate)
-    steps = max(budget.passes // budget.batch_size, 1)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     last: list[float] = []
     for number in range(steps):
@@ -83,15 +95,27 @@ def shuffled(rows: int, batch_size: int, seed: int) -> Iterator[NDArray[np.int64
         waiting = waiting[batch_size:]
 
 
-def pixels(images: Pixels, rows: NDArray[np.int64], rng: np.random.Generator | None = None) -> Tensor:
-    """(B, 3, S, S) in [-1, 1], channels last in memory; with `rng` half of them mirrored and shifted by up to S/16."""
-    chosen = np.asarray(images[rows])
-    if rng is not None:
-        chosen = chosen.copy()
-        reach = chosen.shape[1] // 16
-        for place in range(len(chosen)):
-            if rng.random() < 0.5:
-                chosen[place] = chosen[place, :, ::-1]
-            down, across = rng.integers(-reach, reach + 1, 2)
-            chosen[place] = np.roll(chosen[place], (down, across), (0, 1))
-    return torch.from_numpy(np.ascontiguousarray(chosen)).permute(0, 3, 1, 2).float() / 127.5 - 1
+def smaller(images: Pixels, size: int) -> Pixels:
+    """(N, S, S, 3) -> (N, size, size, 3), by the mean over areas."""
+    if images.shape[1] == size:
+        return np.asarray(images)
+    return np.stack([resize(np.asarray(image), size) for image in images])
+
+
+def varied(images: Pixels, rng: np.random.Generator) -> Pixels:
+    """The same faces, half of them mirrored and each shifted by up to a sixteenth of its side, edges repeated."""
+    reach = images.shape[1] // 16
+    changed = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
+    found = np.empty_like(images)
+    for place in range(len(images)):
+        down, across = rng.integers(0, 2 * reach + 1, 2)
+        part = changed[place, down : down + images.shape[1], across : across + images.shape[2]]
+        found[place] = part[:, ::-1] if rng.random() < 0.5 else part
+    return found
+
+
+def seeded(make: Callable[[], Module], seed: int) -> Module:
+    """A module whose weights PyTorch draws from this seed; the global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
