@@ -33,7 +33,7 @@ from kronface.cli import (
 from kronface.cli.evaluate import arrays, celeba, folder, ijb, lfw, megaface
 from kronface.cli.evaluate import bin as bin_packs
 from kronface.cli.progress import drawn_progress
-from kronface.cli.reproduce import figures, stages
+from kronface.cli.reproduce import figures, stages, tables
 from kronface.errors import ConfigError, KronfaceError
 
 Command = Callable[..., str]
@@ -72,6 +72,8 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = MappingProxyType(
                 "figure-2": figures.figure_2,
                 "figure-3": figures.figure_3,
                 "figure-4": figures.figure_4,
+                "table-1": tables.table_1,
+                "table-2": tables.table_2,
             }
         ),
     }
@@ -92,6 +94,8 @@ RESUMABLE: tuple[Command, ...] = (
     synth.write,
     train.train,
     stages.stages,
+    tables.table_1,
+    tables.table_2,
 )
 """Commands that keep what they have done when they are interrupted, and go on from there."""
 

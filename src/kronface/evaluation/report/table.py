@@ -154,6 +154,34 @@ def _bare(shown: str) -> str:
     return "" if shown == DASH else shown.replace("\u2212", "-")
 
 
+def to_markdown(table: Table) -> str:
+    """A Markdown table under its title, with notes after it; published figures are slanted."""
+    heads = [": ".join(part for part in (column.group, column.head) if part) for column in table.columns]
+    lines = [f"| {' | '.join(_escape_markdown(head) for head in heads)} |"]
+    lines.append(
+        "|" + "|".join(" --- " if column.is_text or not k else " ---: " for k, column in enumerate(table.columns)) + "|"
+    )
+    lines += [f"| {' | '.join(_markdown_cell(cell) for cell in row)} |" for row in table.rows]
+    notes = [_sentence(table.note)] if table.note else []
+    if table.is_published:
+        notes.append("Slanted figures were published, and not measured here.")
+    notes += [f"{place}: {_sentence(note)}" for place, note in enumerate(table.footnotes, 1)]
+    notes += [_sentence(remark) for remark in table.remarks]
+    title = f"**{table.title}**\n\n" if table.title else ""
+    return title + "\n".join([*lines, "", *(f"{_escape_markdown(note)}  " for note in notes)]).rstrip() + "\n"
+
+
+def _markdown_cell(cell: Cell) -> str:
+    shown = _escape_markdown(cell.text)
+    shown = f"*{shown}*" if cell.kind == "published" and cell.text != DASH else shown
+    shown += f" ({cell.mark})" if cell.mark else ""
+    return shown + (f" [{cell.low}, {cell.high}]" if cell.low else "")
+
+
+def _escape_markdown(words: str) -> str:
+    return " ".join(re.sub(r"([|*_`\\<])", r"\\\1", words).split())
+
+
 LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
