@@ -1,0 +1,150 @@
+"""`kronface reproduce table-1` and `table-2`: the paper's comparisons, run again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kronface.errors import ConfigError
+from kronface.files import Progress, no_progress
+
+if TYPE_CHECKING:
+    from kronface.studies.tables.people import RenderedCounts, TablePeople
+
+
+def table_1(
+    *,
+    out: Path = Path("runs/table-1"),
+    rows: list[str] = [],  # noqa: B006 - the command line shows it as the default
+    root: Path | None = None,
+    passes: int = 40_000,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    identities: int = 600,
+    images: int = 8,
+    seed: int = 0,
+    workers: int = 2,
+    progress: Progress = no_progress,
+) -> str:
+    """Attributes: FaceTracer, PANDA, LNets+ANet, MT-RBM-PCA, and the paper's network separately and jointly.
+
+    Each method learns on the train split and is measured on the test split; what was published stands beside it. A row
+    that is finished is kept: the same command goes on where it was ended, and further rows may join.
+
+    Args:
+        out: the table's folder: table.md, .csv, .tex, .json, and rows/.
+        rows: facetracer, panda, lnets-anet, mt-rbm-pca, separately, jointly; all by default.
+        root: a data set in CelebA's layout; people are rendered without one.
+        passes: images that every learned method is shown.
+        batch_size: images per step.
+        learning_rate: Adam's, which falls to 0.
+        identities: rendered people to train on; a sixth as many validate, a third as many are tested.
+        images: pictures of each.
+        seed: of people, weights and order.
+        workers: processes that render.
+        progress: called as the work goes on.
+    """
+    from kronface.methods.learning import Budget
+    from kronface.studies.tables.people import RENDERED, attribute_people, rendered_attribute_people
+    from kronface.studies.tables.run import run_table
+
+    _check(passes=passes, batch_size=batch_size, identities=identities, images=images, workers=workers)
+    counts = _counts(identities, images, 100)
+    source = f"{RENDERED} (seed {seed})" if root is None else f"CelebA's layout in {root}"
+
+    def load() -> "TablePeople":
+        if root is None:
+            return rendered_attribute_people(out, counts, seed=seed, workers=workers, progress=progress)
+        return attribute_people(root, out / "faces", source=source, progress=progress)
+
+    budget = Budget(passes, batch_size, learning_rate, seed)
+    data = {"source": source} | ({} if root is not None else {"identities": identities, "images": images})
+    return str(run_table(1, out, load, rows=rows, budget=budget, data=data, progress=progress))
+
+
+def table_2(
+    *,
+    out: Path = Path("runs/table-2"),
+    rows: list[str] = [],  # noqa: B006
+    root: Path | None = None,
+    layout: str = "casia",
+    probes: Path | None = None,
+    distractors: Path | None = None,
+    imported: list[str] = [],  # noqa: B006
+    passes: int = 40_000,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    identities: int = 600,
+    images: int = 8,
+    others: int = 2000,
+    seed: int = 0,
+    workers: int = 2,
+    progress: Progress = no_progress,
+) -> str:
+    """Identification: every public method of the paper's Table 2, what the field uses now, and chance.
+
+    All learn on the same people, and find the same probes among the same distractors, by MegaFace's rule. Closed rows
+    show what was published, and are filled by imported curves. A row that is finished is kept: the same command goes on
+    where it was ended, and further rows may join.
+
+    Args:
+        out: the table's folder: table.md, .csv, .tex, .json, and rows/.
+        rows: facenet, lightened-cnn, lightened-cnn-a, center-loss, lbp, lbp-ahonen, joint-bayes, joint-bayes-chen,
+            wang, separately, jointly, cosface, arcface, adaface, arcface-fused, chance; all by default.
+        root: a training set; people are rendered without one.
+        layout: of the training set; kronface data layouts shows all.
+        probes: FaceScrub's folder, with --root.
+        distractors: MegaFace's folder, with --root.
+        imported: cmc_*.json files of other systems, each as NAME=FILE with the paper's name of the row, such as
+            "3DiVi Company=cmc_facescrub_megaface_x_1000000_1.json".
+        passes: images that every learned method is shown.
+        batch_size: images per step.
+        learning_rate: Adam's, which falls to 0.
+        identities: rendered people to train on.
+        images: pictures of each, and of each probe.
+        others: rendered people among the distractors, with one or two pictures each; a fiftieth as many are probes.
+        seed: of people, weights and order.
+        workers: processes that render.
+        progress: called as the work goes on.
+    """
+    from kronface.methods.learning import Budget
+    from kronface.studies.tables.people import RENDERED, identification_people, rendered_identification_people
+    from kronface.studies.tables.run import run_table
+
+    given = {"root": root, "probes": probes, "distractors": distractors}
+    missing = [name for name, path in given.items() if path is None]
+    if 0 < len(missing) < len(given):
+        raise ConfigError(f"--{missing[0]} is missing: name training set, probes and distractors, or none of them")
+    curves = {}
+    for words in imported:
+        name, sign, file = words.partition("=")
+        if not sign or not name or not file:
+            raise ConfigError(f"--imported has '{words}': write NAME=FILE, with the paper's name of the row")
+        curves[name] = Path(file)
+    _check(passes=passes, batch_size=batch_size, identities=identities, images=images, workers=workers, others=others)
+    counts = _counts(identities, images, others)
+    source = f"{RENDERED} (seed {seed})" if root is None else f"{layout} ({root}), FaceScrub ({probes}) and MegaFace"
+
+    def load() -> "TablePeople":
+        if root is None or probes is None or distractors is None:
+            return rendered_identification_people(out, counts, seed=seed, workers=workers, progress=progress)
+        return identification_people(root, probes, distractors, out / "faces", layout=layout, progress=progress)
+
+    budget = Budget(passes, batch_size, learning_rate, seed)
+    data = {"source": source} | (
+        {} if root is not None else {"identities": identities, "images": images, "others": others}
+    )
+    return str(run_table(2, out, load, rows=rows, budget=budget, data=data, imported=curves, progress=progress))
+
+
+def _counts(identities: int, images: int, others: int) -> "RenderedCounts":
+    from kronface.studies.tables.people import RenderedCounts
+
+    return RenderedCounts(
+        identities, max(identities // 6, 4), max(identities // 3, 4), images, max(others // 50, 2), others
+    )
+
+
+def _check(**numbers: int) -> None:
+    least = {"images": 2, "batch_size": 8, "identities": 8, "others": 4}
+    for name, value in numbers.items():
+        if value < least.get(name, 1):
+            raise ConfigError(f"{name} is {value}: it must be at least {least.get(name, 1)}")

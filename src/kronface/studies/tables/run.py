@@ -1,0 +1,163 @@
+"""Runs the rows of a table that are not there yet, and writes the table: `kronface reproduce table-1` and `table-2`."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kronface.errors import ConfigError
+from kronface.evaluation.devkit import read_cmc
+from kronface.evaluation.published import RANK1_METHODS
+from kronface.evaluation.report.table import Table, to_csv, to_latex, to_markdown
+from kronface.files import Progress, no_progress, write_json, write_text
+from kronface.hardware import processor_name
+from kronface.methods.learning import Budget
+from kronface.studies.tables.content import accuracy_table, rank1_table
+from kronface.studies.tables.measures import attribute_figures, measure_attributes, measure_rank1, rank1_figures
+from kronface.studies.tables.people import TablePeople
+from kronface.studies.tables.rows import TABLE_1, TABLE_2
+
+ROWS, RESULTS, SETTINGS = "rows", "table.json", "settings.json"
+
+Load = Callable[[], TablePeople]
+
+
+@dataclass(frozen=True)
+class TableOutcome:
+    """Where a table lies, and what it says."""
+
+    table: Table
+    folder: Path
+
+    def __str__(self) -> str:
+        """What a terminal shows."""
+        return f"{to_markdown(self.table)}\ntable: {self.folder} (table.md, .csv, .tex, .json)"
+
+
+def run_table(
+    number: int,
+    out: Path,
+    load: Load,
+    *,
+    rows: Sequence[str] = (),
+    budget: Budget,
+    data: Mapping[str, Any],
+    imported: Mapping[str, Path] | None = None,
+    progress: Progress = no_progress,
+) -> TableOutcome:
+    """Runs what is not there yet; finished rows are kept, and the table is written after each.
+
+    Args:
+        number: 1 (attributes) or 2 (identification).
+        out: the table's folder; further rows may join it later.
+        load: gives the faces, if any row is to be run.
+        rows: names of methods; none means all.
+        budget: of every learned method.
+        data: what the faces are, as JSON values; a folder holds the rows of one kind of data and budget.
+        imported: of table 2, curves of others (cmc_*.json of MegaFace's tool) by the paper's name of the row.
+        progress: called as the work goes on.
+
+    Raises:
+        ConfigError: an unknown row, or a folder that holds a table of other settings.
+        DataError: faces or curves are missing.
+    """
+    known = TABLE_1 if number == 1 else TABLE_2
+    unknown = [name for name in rows if name not in known]
+    if unknown:
+        raise ConfigError(f"unknown row '{unknown[0]}' of table {number}: choose from {', '.join(known)}")
+    curves = {name: _rank1_of(name, path) for name, path in (imported or {}).items()}
+    _claim(out, {"data": dict(data), "budget": asdict(budget)})
+    wanted = [name for name in known if not rows or name in rows]
+    missing = [name for name in wanted if not (out / ROWS / f"{name}.json").is_file()]
+    table = _write(number, out, curves)
+    if missing:
+        people = load()
+        for place, name in enumerate(missing):
+
+            def report(stage: str, done: int, total: int, place: int = place) -> None:
+                progress(f"row {place + 1} of {len(missing)}: {stage}", done, total)
+
+            _run_row(number, name, out, people, budget, report)
+            table = _write(number, out, curves)
+    return TableOutcome(table, out)
+
+
+def _run_row(number: int, name: str, out: Path, people: TablePeople, budget: Budget, progress: Progress) -> None:
+    started = time.perf_counter()
+    run = _identify if number == 2 else _read_attributes
+    title, figures = run(name, people, budget, progress)
+    written = {"name": title, "row": name, "seconds": round(time.perf_counter() - started, 1)}
+    write_json(out / ROWS / f"{name}.json", written | {"processor": processor_name()} | figures)
+
+
+def _identify(name: str, people: TablePeople, budget: Budget, progress: Progress) -> tuple[str, dict[str, Any]]:
+    row = TABLE_2[name]
+    assert people.probes is not None
+    assert people.distractors is not None
+    untrained = None
+    if row.learned:
+        idle = row.make(replace(budget, passes=0))
+        idle.fit(people.train, progress=progress)
+        untrained = measure_rank1(idle, people.probes, people.distractors, progress=progress)
+    method = row.make(budget)
+    method.fit(people.train, progress=progress)
+    found = measure_rank1(method, people.probes, people.distractors, progress=progress)
+    figures = rank1_figures(found, untrained)
+    figures |= {"right": found.right.tolist(), "pairs": found.pairs.tolist()}
+    return method.name, figures | {"distractors": len(people.distractors), "probes": len(people.probes)}
+
+
+def _read_attributes(name: str, people: TablePeople, budget: Budget, progress: Progress) -> tuple[str, dict[str, Any]]:
+    row = TABLE_1[name]
+    assert people.validation is not None
+    assert people.test is not None
+    untrained = None
+    if row.learned:
+        idle = row.make(replace(budget, passes=0))
+        idle.fit(people.train, people.validation, progress=progress)
+        untrained = measure_attributes(idle, people.test)
+    method = row.make(budget)
+    method.fit(people.train, people.validation, progress=progress)
+    return method.name, attribute_figures(measure_attributes(method, people.test), untrained)
+
+
+def _write(number: int, out: Path, curves: Mapping[str, float]) -> Table:
+    """The table of all rows that are there, in every form."""
+    known = TABLE_1 if number == 1 else TABLE_2
+    found = {
+        name: json.loads((out / ROWS / f"{name}.json").read_text(encoding="utf-8"))
+        for name in known
+        if (out / ROWS / f"{name}.json").is_file()
+    }
+    settings = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
+    content = {"table": number, "settings": settings, "imported": dict(curves), "rows": found}
+    table = accuracy_table(content) if number == 1 else rank1_table(content)
+    write_json(out / RESULTS, content)
+    write_text(out / "table.md", to_markdown(table))
+    write_text(out / "table.csv", to_csv(table))
+    write_text(out / "table.tex", to_latex(table))
+    return table
+
+
+def _claim(out: Path, settings: dict[str, Any]) -> None:
+    """Makes the folder this table's, or sees that it is."""
+    path = out / SETTINGS
+    if not path.is_file():
+        write_json(path, settings)
+        return
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path} cannot be read: choose another --out, or delete {out}") from error
+    if stored != json.loads(json.dumps(settings)):
+        raise ConfigError(f"{out} holds a table of other people or another budget: choose another --out")
+
+
+def _rank1_of(name: str, path: Path) -> float:
+    """Rank-1 of a curve, for a row that the paper has."""
+    names = [method.name for method in RANK1_METHODS]
+    if name not in names:
+        raise ConfigError(f"table 2 has no row '{name}' to import {path} into: choose from {', '.join(names)}")
+    return float(read_cmc(path).cmc[0])
