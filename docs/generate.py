@@ -8,9 +8,11 @@ import torch
 from kronface.cli.main import COMMANDS, WITHOUT_POSITIONS, build_command_parser
 from kronface.data.attributes import FUSED, PREDICTED
 from kronface.evaluation.report.ablation_page import markdown
+from kronface.evaluation.report.table import to_markdown
 from kronface.files import write_text
 from kronface.network.variants import ARMS, VARIANTS, build
 from kronface.studies.figures.activation import conclusions, rate
+from kronface.studies.tables.content import accuracy_table, rank1_table
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
@@ -54,7 +56,15 @@ def measurements_page() -> str:
     """The tables of benchmarks/results."""
     parts = [NOTE, "# Measurements\n\nEach table is what one `make bench-…` wrote, with the processor it ran on.\n"]
     for path in sorted(RESULTS.glob("*.json")):
-        if path.stem in ("synth", "ingredients", "maps", "ablation", STATISTICS.stem):  # they have pages of their own
+        if path.stem in (
+            "synth",
+            "ingredients",
+            "maps",
+            "ablation",
+            "table-1",
+            "table-2",
+            STATISTICS.stem,
+        ):  # they have pages of their own
             continue
         parts.append(f"\n## {path.stem}\n\n| figure | value |\n| --- | --- |\n")
         for key, value in _flat(json.loads(path.read_text(encoding="utf-8"))):
@@ -96,6 +106,27 @@ def statistics_page() -> str:
         for name, values in zip(part["rows"], part["matrix"], strict=True):
             cells = ("—" if value is None else f"{value:.2f}" for value in values)
             parts.append(f"| {name} | " + " | ".join(cells) + " |\n")
+    return "".join(parts)
+
+
+def tables_page() -> str:
+    """The paper's comparisons, run again on rendered people."""
+    parts = [
+        NOTE,
+        "# The paper's comparisons, run again\n\n"
+        "`python benchmarks/tables.py` ran them, as `kronface reproduce table-1` and `table-2` do on rendered people, or "
+        "on data sets of your own. Published figures stand beside the measured ones and are no measure of them: they "
+        "are of other people, of full-sized networks, and of trainings a thousand times as long.\n",
+    ]
+    for number, make in ((1, accuracy_table), (2, rank1_table)):
+        path = RESULTS / f"table-{number}.json"
+        if not path.is_file():
+            parts.append(f"\n## Table {number}\n\nNot measured yet.\n")
+            continue
+        content = json.loads(path.read_text(encoding="utf-8"))
+        processors = sorted({row["processor"] for row in content["rows"].values()})
+        heading, _, table = to_markdown(make(content)).partition("\n\n")
+        parts.append(f"\n## {heading.strip('*')}\n\n{table}\nProcessors: {'; '.join(processors)}.\n")
     return "".join(parts)
 
 
@@ -218,6 +249,7 @@ PAGES = {
     "measurements.md": measurements_page,
     "synth.md": synth_page,
     "synth-statistics.md": statistics_page,
+    "tables.md": tables_page,
 }
 
 if __name__ == "__main__":
