@@ -114,7 +114,7 @@ def tables_page() -> str:
     parts = [
         NOTE,
         "# The paper's comparisons, run again\n\n"
-        "`python benchmarks/tables.py` ran them, as `kronface reproduce table-1` and `table-2` do on rendered people, or "
+        "`python benchmarks/tables.py` ran them, as `kronface reproduce table-1` and `table-2` do on rendered people or "
         "on data sets of your own. Published figures stand beside the measured ones and are no measure of them: they "
         "are of other people, of full-sized networks, and of trainings a thousand times as long.\n",
     ]
