@@ -10,7 +10,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml requirements.lock
 	@start=$$(date +%s); \
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,runtime,dlib,dev]' && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,runtime,methods,dlib,dev]' && \
 	touch $(STAMP) && \
 	echo "packages installed in $$(( $$(date +%s) - start )) s"
 

@@ -189,6 +189,22 @@ def test_the_sentence_says_what_the_intervals_support(
     )
 
 
+def test_arms_that_differ_in_one_thing_are_compared() -> None:
+    arms = [arm("identity-only", 0.7, None), arm("no-fusion", 0.65, 0.8), arm("joint", 0.6, 0.8)]
+    found = ablation_content(arms, fused=FUSED, about=ABOUT, resamples=300)
+    (contrast,) = found["contrasts"]
+    assert (contrast["arm"], contrast["against"]) == ("no-fusion", "identity-only")
+    shares = [
+        np.mean([sum(run["trained"]["identities"]["rank1"]["right"]) for run in part.runs])
+        / sum(part.runs[0]["trained"]["identities"]["rank1"]["all"])
+        for part in (arms[1], arms[0])
+    ]
+    assert contrast["rank1"]["value"] == pytest.approx(shares[0] - shares[1])
+    assert contrast["rank1"]["low"] <= contrast["rank1"]["value"] <= contrast["rank1"]["high"]
+    idle = [arms[0], arm("no-fusion", 0.1, 0.8, untrained=0.5), arms[2]]
+    assert not ablation_content(idle, fused=FUSED, about=ABOUT, resamples=300)["contrasts"]
+
+
 def test_indicative_says_so() -> None:
     assert content(indicative=True)["claim"]["sentence"].startswith("Indicative only: over 3 seeds")
 

@@ -155,6 +155,7 @@ def ablation_content(
         **about,
         "arms": rows,
         "separate": separate,
+        "contrasts": _contrasts(measured, rows),
     }
     content["claim"] = _claim(content)
     return content
@@ -217,6 +218,31 @@ def _judge(rows: Sequence[dict[str, Any]], separate: Mapping[str, Any] | None) -
             for entry in (*separate["rows"], *separate["means"].values()):
                 if entry[key] is not None:
                     entry[key]["word"] = IDLE
+
+
+CONTRASTS: tuple[tuple[str, str, str], ...] = (
+    ("no-fusion", "identity-only", "a second task on the same trunk"),
+    ("concat", "no-fusion", "attribute logits beside u"),
+    ("joint", "concat", "their product with u in place of both side by side"),
+    ("joint-tanh1", "no-fusion", "a product that keeps u"),
+    ("joint-detach", "no-fusion", "the product, without the identity loss's gradient"),
+    ("oracle", "identity-only", "true attributes: what knowing them would be worth"),
+    ("joint", "shuffled-images", "labels that mean something"),
+    ("shuffled-people", "shuffled-images", "labels that are one person's, though not their own"),
+    ("joint-clean", "no-fusion", "the product, of true labels"),
+)
+"""Arms that differ in one thing: the first, the second, and what the first has and the second has not."""
+
+
+def _contrasts(measured: Mapping[str, _Measured], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Differences in rank-1 between arms other than joint; none of arms that have not learned."""
+    failed = {row["name"] for row in rows if LEARNED["rank1"] in row["failed"]}
+    found = []
+    for one, other, what in CONTRASTS:
+        if one in measured and other in measured and not {one, other} & failed:
+            rank1 = difference(measured[one].figure("rank1"), measured[other].figure("rank1"))
+            found.append({"arm": one, "against": other, "what": what, "rank1": rank1})
+    return found
 
 
 def _learnable(figure: str) -> str:

@@ -64,14 +64,14 @@ class Panda:
 
     Each part has a network of the authors' layers (`PartNetwork`), trained on all attributes at once by sigmoid
     cross-entropy; `WholeNetwork` sees the whole face. The features of all, joined, go through sign(x) |x|^0.3 into one
-    linear machine per attribute, in liblinear's terms '-s 3 -B 1 -w1 #neg/#pos' with its own tolerance of 0.1.
+    linear machine per attribute (`linear_svm`), whose positives count #negatives / #positives times.
 
     Compact: seven parts in place of 150 poselets, none of which is ever absent or scored, a quarter of the channels by
     default, half the pixels for the whole face, and no ImageNet weights under its network, which learns with the part
     networks. All networks see every image that is shown, so a pass goes through all of them.
 
     Args:
-        budget: of the networks; the machines on top are solved, and their C is liblinear's 1.
+        budget: of the networks; the machines on top are solved.
         width: channels of the part networks' layers; the original has 64.
         parts: names in `PARTS`.
 
@@ -360,7 +360,10 @@ def constant_scores(size: int, answer: float) -> LinearScores:
 
 
 def linear_svm(features: Floats, labels: Floats, *, weigh_positives: bool, seed: int) -> LinearScores:
-    """A linear support vector machine: hinge loss, L2 regularisation, C = 1, liblinear's dual solver ('-s 3 -B 1').
+    """A linear support vector machine: hinge loss, L2 regularisation, liblinear's dual solver ('-s 3 -B 1').
+
+    Features are divided by the root of their mean squared length, so that C = 1 means the same for all of them (it is
+    SVMlight's 1 / mean |x|² for features as they come).
 
     Args:
         features: (N, D).
@@ -369,15 +372,16 @@ def linear_svm(features: Floats, labels: Floats, *, weigh_positives: bool, seed:
         seed: of the solver's order.
 
     Returns:
-        One attribute's scores.
+        One attribute's scores, of features as they come.
     """
     known = ~np.isnan(labels)
-    answers = labels[known] > 0.5
+    seen, answers = features[known], labels[known] > 0.5
+    scale = np.float32(1 / max(np.sqrt((seen.astype(np.float64) ** 2).sum(1).mean()), 1e-12))
     weights = {False: 1.0, True: (~answers).sum() / answers.sum()} if weigh_positives else None
     # liblinear's own tolerance for this solver; scikit-learn's default is a thousandth of it.
     machine = LinearSVC(loss="hinge", dual=True, tol=0.1, class_weight=weights, max_iter=10_000, random_state=seed)
-    machine.fit(features[known], answers)
-    return LinearScores(machine.coef_.T.astype(np.float32), machine.intercept_.astype(np.float32))
+    machine.fit(seen * scale, answers)
+    return LinearScores(machine.coef_.T.astype(np.float32) * scale, machine.intercept_.astype(np.float32))
 
 
 def _blocks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

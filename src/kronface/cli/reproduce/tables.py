@@ -42,6 +42,7 @@ def table_1(
         workers: processes that render.
         progress: called as the work goes on.
     """
+    _check_packages()
     from kronface.methods.learning import Budget
     from kronface.studies.tables.people import RENDERED, attribute_people, rendered_attribute_people
     from kronface.studies.tables.run import run_table
@@ -105,6 +106,7 @@ def table_2(
         workers: processes that render.
         progress: called as the work goes on.
     """
+    _check_packages()
     from kronface.methods.learning import Budget
     from kronface.studies.tables.people import RENDERED, identification_people, rendered_identification_people
     from kronface.studies.tables.run import run_table
@@ -133,6 +135,13 @@ def table_2(
         {} if root is not None else {"identities": identities, "images": images, "others": others}
     )
     return str(run_table(2, out, load, rows=rows, budget=budget, data=data, imported=curves, progress=progress))
+
+
+def _check_packages() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("sklearn") is None or find_spec("skimage") is None:
+        raise ConfigError("the tables' methods need two packages more: pip install 'kronface[methods]'")
 
 
 def _counts(identities: int, images: int, others: int) -> "RenderedCounts":

@@ -69,6 +69,11 @@ def markdown(content: Mapping[str, Any]) -> str:
             cells += [_share(arm["figures"][key]), _difference(arm["differences"][key])]
         lines.append(_line(cells))
     lines += ["", *(f"- {arm['sentence']}" for arm in content["arms"] if arm["sentence"])]
+    if content.get("contrasts"):
+        head = ["arm", "against", "what it has more", "rank-1, difference"]
+        lines += ["", _line(head), _line(["---"] * len(head))]
+        for row in content["contrasts"]:
+            lines.append(_line([f"`{row['arm']}`", f"`{row['against']}`", row["what"], _difference(row["rank1"])]))
     if content["separate"] is not None:
         head = ["attribute", "accuracy, joint minus separate", "the paper", "balanced accuracy, joint minus separate"]
         lines += ["", _line(head), _line(["---"] * len(head))]
