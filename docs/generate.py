@@ -114,9 +114,9 @@ def tables_page() -> str:
     parts = [
         NOTE,
         "# The paper's comparisons, run again\n\n"
-        "`python benchmarks/tables.py` ran them, as `kronface reproduce table-1` and `table-2` do on rendered people or "
-        "on data sets of your own. Published figures stand beside the measured ones and are no measure of them: they "
-        "are of other people, of full-sized networks, and of trainings a thousand times as long.\n",
+        "`python benchmarks/tables.py` ran them, as `kronface reproduce table-1` and `table-2` do on rendered people, "
+        "or on data sets of your own. Published figures stand beside the measured ones and are no measure of them: "
+        "they are of other people, of full-sized networks, and of trainings a thousand times as long.\n",
     ]
     for number, make in ((1, accuracy_table), (2, rank1_table)):
         path = RESULTS / f"table-{number}.json"

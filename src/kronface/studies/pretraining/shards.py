@@ -95,20 +95,26 @@ def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
     folder = shard_folder(root, number)
     if folder.is_dir():
         return
-    drawn: list[NDArray[np.uint8]] = []
-    seen: list[NDArray[np.uint8]] = []
-    labels: list[list[float]] = []
+    # Whole arrays from the start: thousands of small ones, kept between large ones that go, would tear memory apart.
+    faces = np.empty((plan.rows, plan.side, plan.side, 3), np.uint8)
+    labels = np.empty((plan.rows, len(plan.attributes)), np.float32)
+    taught: list[NDArray[np.float16]] = []
+    row = 0
     for person in range(plan.people):
+        chips = []
         for face, chip, known in _draw_person(plan, number * plan.people + person):
-            drawn.append(face)
-            labels.append([float(known.get(name, np.nan)) for name in plan.attributes])
+            faces[row] = face
+            labels[row] = [float(known.get(name, np.nan)) for name in plan.attributes]
+            row += 1
             if chip is not None:
-                seen.append(chip)
+                chips.append(chip)
+        if chips:
+            taught.append(_taught(chips))
     arrays: dict[str, NDArray[Any]] = {
-        "faces": np.stack(drawn),
+        "faces": faces,
         "people": np.repeat(np.arange(plan.people, dtype=np.int32), plan.images),
-        "labels": np.array(labels, np.float32),
-        "taught": _taught(seen) if seen else np.empty((plan.rows, 0), np.float16),
+        "labels": labels,
+        "taught": np.concatenate(taught) if taught else np.empty((plan.rows, 0), np.float16),
     }
     temporary = folder.with_name(f".{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
