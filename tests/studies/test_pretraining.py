@@ -218,6 +218,7 @@ def test_how_rates_margins_and_changes_move() -> None:
         {"batch_size": 100_000},
         {"decay": 1.5},
         {"seed": -1},
+        {"without": ("hat",)},
         {"embedding_size": 64, "teacher": "dlib"},
     ],
 )

@@ -35,6 +35,7 @@ def pretrain(
     strength_at_first: float = 0.3,
     strength_to: float = 0.3,
     max_yaw_rad: float = 0.9,
+    without: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
     seed: int = 1,
     device: str = "auto",
     precision: str = "auto",
@@ -76,6 +77,7 @@ def pretrain(
         strength_at_first: the same in the first round.
         strength_to: share of the rounds at which it has grown.
         max_yaw_rad: largest turn of a head to either side.
+        without: what is not drawn, as hats,flaws; names as in kronface synth write.
         seed: of weights, people, order and changes.
         device: auto, cpu, cuda or cuda:N.
         precision: auto, fp32 or bf16.
@@ -85,6 +87,7 @@ def pretrain(
     from kronface.studies.pretraining.loop import LAST, METRICS, pretrain
     from kronface.studies.pretraining.provenance import card_of
     from kronface.studies.pretraining.recipe import PretrainingRecipe
+    from kronface.synth.settings import ingredients
 
     recipe = PretrainingRecipe(
         rounds=rounds,
@@ -113,6 +116,7 @@ def pretrain(
         strength_at_first=strength_at_first,
         strength_to=strength_to,
         max_yaw_rad=max_yaw_rad,
+        without=ingredients(without),
         seed=seed,
     )
     history = pretrain(

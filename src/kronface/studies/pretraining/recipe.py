@@ -55,6 +55,8 @@ class PretrainingRecipe:
     strength_to: float = 0.3
     """Share of the rounds at which it has grown."""
     max_yaw_rad: float = 0.9
+    without: tuple[str, ...] = ()
+    """Ingredients of rendering that are left out (`synth.settings.INGREDIENTS`)."""
     seed: int = 1
 
     def check(self) -> None:
@@ -84,6 +86,7 @@ class PretrainingRecipe:
         for name in ("weight_decay", "teacher_weight", "identity_weight", "attribute_weight", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be at least 0")
+        self.shards().rendering()
         if self.people < 2 or self.images < 2:
             raise ConfigError("people and images must be at least 2: identities are told apart, each by several faces")
         if not 2 <= self.batch_size <= self.people * self.images:
@@ -117,6 +120,7 @@ class PretrainingRecipe:
             attributes=self.predicted(),
             teacher=self.teacher,
             max_yaw_rad=self.max_yaw_rad,
+            without=self.without,
         )
 
     def passes(self, number: int) -> int:

@@ -46,6 +46,7 @@ class ShardPlan:
     teacher: str
     """'none' or 'dlib'."""
     max_yaw_rad: float
+    without: tuple[str, ...] = ()
 
     @property
     def side(self) -> int:
@@ -61,7 +62,7 @@ class ShardPlan:
         """How people are drawn."""
         from kronface.synth.settings import Rendering
 
-        return Rendering(max_yaw_rad=self.max_yaw_rad)
+        return Rendering(max_yaw_rad=self.max_yaw_rad, without=self.without)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,125 @@
+"""What makes a network that saw renderings alone know photographs? Five ingredients, each left out in turn.
+
+Every run trains the compact network with dlib as its teacher for about twenty minutes on two cores, with two seeds, and
+is measured on rendered people of the shifted world, which was fixed before any training, and on the photographs of the
+development set (`real.py`). Writes `benchmarks/results/realism.json`: rank-1 of each run, and its differences from the
+whole recipe, paired by seeds and people, with 95 % intervals. Finished runs are kept; all twelve take four hours.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from _checkpoints import LARGEST_YAW_RAD, PEOPLE, SEED
+from kronface.cli.progress import drawn_progress
+from kronface.evaluation.bootstrap import interval, ratio_of, resample_counts
+from kronface.evaluation.identification import closed_set
+from kronface.faces.detect import YuFaceDetector
+from kronface.files import Progress, write_json
+from kronface.hardware import processor_name
+from kronface.runtime.embedder import NetworkEmbedder
+from kronface.runtime.extract import extract
+from kronface.studies.pretraining.loop import LAST, pretrain
+from kronface.studies.pretraining.provenance import card_of
+from kronface.studies.pretraining.recipe import PretrainingRecipe
+from kronface.studies.pretraining.release import rendered_people
+from kronface.synth.export import write_folder
+from kronface.synth.settings import Rendering
+from real import PEOPLE as PHOTOGRAPHED
+from real import development_set, right_answers, similarities
+
+RESULT = Path(__file__).parent / "results" / "realism.json"
+WHOLE = PretrainingRecipe(
+    rounds=9,
+    variant="compact",
+    teacher="dlib",
+    decay=0.3,
+    margin=0.0,
+    strength_at_first=0.3,
+    strength=0.7,
+    strength_to=0.7,
+)
+RECIPES = {
+    "all": WHOLE,
+    "no strong augmentation": replace(WHOLE, strength=0.0, strength_at_first=0.0),
+    "one light": replace(WHOLE, without=("lights", "shadows")),
+    "no hair, hats or spectacles": replace(WHOLE, without=("hair", "hats", "restyling", "spectacles")),
+    "one expression and gaze": replace(WHOLE, without=("expression", "gaze"), max_yaw_rad=0.1),
+    "one camera, no background or flaws": replace(WHOLE, without=("camera", "background", "flaws")),
+}
+SEEDS = (1, 2)
+
+
+def main() -> None:
+    """Runs what is missing, and writes what is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("runs/realism"))
+    given = parser.parse_args()
+    for seed in SEEDS:
+        for name, recipe in RECIPES.items():
+            folder = given.work / name.replace(" ", "-").replace(",", "") / f"seed-{seed}"
+            if (folder / "right.json").is_file():
+                continue
+            own = replace(recipe, seed=seed)
+            with drawn_progress() as progress:
+                pretrain(folder / "run", own, card=card_of(own), progress=progress)
+                write_json(folder / "right.json", measure(folder / "run" / LAST, given.work, progress))
+            write_json(RESULT, collect(given.work))
+    print(json.dumps(collect(given.work)["differences"], indent=1))
+
+
+def measure(checkpoint: Path, work: Path, progress: Progress) -> dict[str, object]:
+    """Right answers of each person on both sets."""
+    people, images, world = PEOPLE["shifted"]
+    root = work / "shifted"
+    rendering = Rendering(max_yaw_rad=LARGEST_YAW_RAD, world=world)
+    seed = SEED + list(PEOPLE).index("shifted")
+    write_folder(root, identities=people, images=images, seed=seed, rendering=rendering, progress=progress)
+    embedder, detector = NetworkEmbedder.from_pretrained(checkpoint, device="cpu"), YuFaceDetector()
+    records = rendered_people(root)
+    proxy = extract(records, embedder, detector=detector, progress=progress)
+    real = extract(development_set(), embedder, detector=detector, progress=progress)
+    assert proxy.embeddings is not None
+    assert real.embeddings is not None
+    found = closed_set(proxy.embeddings, records.table["identity"].to_numpy(), resamples=2)
+    shares = (found.hits / found.probes_of).tolist()
+    photographs = right_answers(similarities(real.embeddings)).tolist()
+    return {"proxy": shares, "photographs": photographs, "processor": processor_name()}
+
+
+def collect(work: Path) -> dict[str, object]:
+    """Rank-1 and differences from the whole recipe, of all runs that are there under both seeds."""
+    runs: dict[str, dict[str, NDArray[np.float64]]] = {}
+    processors = set()
+    for name in RECIPES:
+        files = [work / name.replace(" ", "-").replace(",", "") / f"seed-{seed}" / "right.json" for seed in SEEDS]
+        if all(path.is_file() for path in files):
+            contents = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+            processors |= {content["processor"] for content in contents}
+            runs[name] = {key: np.array([content[key] for content in contents]) for key in ("proxy", "photographs")}
+    differences: dict[str, object] = {}
+    for name, found in runs.items():
+        entry: dict[str, object] = {}
+        for key, shares in found.items():
+            entry[key] = [round(float(part), 4) for part in shares.mean(1)]
+            if name != "all" and "all" in runs:
+                away = (shares - runs["all"][key]).mean(0)
+                drawn = resample_counts(len(away), resamples=2000)
+                low, high = interval(ratio_of(drawn, away, np.ones(len(away))))
+                entry[f"{key}_minus_all"] = [round(float(part), 4) for part in (away.mean(), low, high)]
+        differences[name] = entry
+    return {
+        "processor": " and ".join(sorted(processors)),
+        "passes": sum(WHOLE.passes(number) for number in range(WHOLE.rounds)),
+        "seeds": list(SEEDS),
+        "people": {"proxy": PEOPLE["shifted"][0], "photographs": PHOTOGRAPHED},
+        "differences": differences,
+    }
+
+
+if __name__ == "__main__":
+    main()
