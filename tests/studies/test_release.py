@@ -109,18 +109,22 @@ def test_the_better_network_is_the_default(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     photo = str(next(folder_people.glob("*/*.jpg")))
-    monkeypatch.setattr(load, "WEIGHTS", tmp_path)
+    weights = tmp_path / "weights"
+    monkeypatch.setattr(load, "WEIGHTS", weights)
+    monkeypatch.chdir(tmp_path)
     assert main(["identify", photo, "--people", str(folder_people)]) == 2
-    assert "has no network" in capsys.readouterr().err
+    assert "run kronface demo here" in capsys.readouterr().err
+    assert main(["identify", photo, "--people", str(folder_people), "--checkpoint", "rendered"]) == 2
+    assert "has no network rendered" in capsys.readouterr().err
     for name, worth in {"rendered": 0.7, "distilled": 0.6}.items():
         network, card = Network.from_pretrained(released), read_card(released)
         with torch.no_grad():
             network.trunk.get_parameter("features.0.weight").mul_(1 + worth)
-        network.save_pretrained(tmp_path / name, card=replace(card, figures={"development_rank1": worth}, notes=""))
+        network.save_pretrained(weights / name, card=replace(card, figures={"development_rank1": worth}, notes=""))
     assert list(load.shipped()) == ["rendered", "distilled"]
     for words, said in {(): "rendered", ("--checkpoint", "distilled"): "distilled"}.items():
         assert main(["identify", photo, "--people", str(folder_people), "--threshold", "0.5", *words]) == 0
-        assert f"{tmp_path / said}, " in capsys.readouterr().out
+        assert f"{weights / said}, " in capsys.readouterr().out
     assert main(["calibrate", str(folder_people)]) == 2
     assert "--out" in capsys.readouterr().err
 

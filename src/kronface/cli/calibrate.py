@@ -27,7 +27,7 @@ def calibrate(
         root: the data set's folder.
         layout: of the data set; kronface data layouts shows all.
         checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
-            adaface:FILE or dlib; by default the package's network that is best on photographs.
+            adaface:FILE or dlib; by default the package's own, or where it has none the demo's joint network.
         split: train, validation or test; all by default.
         fpir: share of searches for strangers that may return somebody.
         out: file of the thresholds, where they shall not lie beside the network; dlib's and the package's own have no

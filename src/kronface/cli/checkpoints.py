@@ -4,24 +4,31 @@ from pathlib import Path
 
 from kronface.errors import CheckpointError
 
+DEMO = Path("runs/demo/joint/last")
+
 
 def choose_checkpoint(named: Path | None) -> Path:
-    """What the user names, or the package's network that is best on photographs.
+    """What the user names, or the package's network that is best on photographs, or else the demo's below this folder.
 
     'rendered' and 'distilled' are the package's own, unless there is something of that name.
 
     Raises:
-        CheckpointError: the package comes without the network that is meant.
+        CheckpointError: there is no network that could be meant.
     """
     from kronface.runtime.load import SHIPPED_NAMES, shipped
 
     if named is not None and (str(named) not in SHIPPED_NAMES or named.exists()):
         return named
     there = shipped()
-    meant = next(iter(there), "") if named is None else str(named)
-    if meant not in there:
-        raise CheckpointError(f"this installation has no network {meant}".rstrip() + ": name another by --checkpoint")
-    return there[meant]
+    if named is not None:
+        if str(named) not in there:
+            raise CheckpointError(f"this installation has no network {named}: name another by --checkpoint")
+        return there[str(named)]
+    if there:
+        return next(iter(there.values()))
+    if not (DEMO / "config.json").is_file():
+        raise CheckpointError(f"there is no checkpoint at {DEMO}: run kronface demo here, or name one by --checkpoint")
+    return DEMO
 
 
 def checkpoint_name(source: Path) -> str:

@@ -13,7 +13,7 @@ def export(*, out: Path, checkpoint: Path | None = None) -> str:
 
     Args:
         out: the file, NAME.onnx; NAME.yaml and NAME.calibration.json are written beside it.
-        checkpoint: a checkpoint folder, rendered or distilled; by default the package's best network.
+        checkpoint: a checkpoint folder, rendered or distilled; by default the package's own, or the demo's.
     """
     from kronface.runtime.export import export_onnx
 

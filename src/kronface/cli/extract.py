@@ -35,7 +35,7 @@ def extract(
         out: folder of the store.
         layout: of the data set; kronface data check knows them all.
         checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
-            adaface:FILE or dlib; by default the package's network that is best on photographs.
+            adaface:FILE or dlib; by default the package's own, or where it has none the demo's joint network.
         split: train, validation or test; all by default.
         aligned: the pictures are crops at the reference points already.
         official: require the official set's counts.

@@ -33,7 +33,7 @@ def identify(
         photo: the photograph.
         people: one folder per person; pictures with several faces of like size are left out.
         checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
-            adaface:FILE or dlib; by default the package's network that is best on photographs.
+            adaface:FILE or dlib; by default the package's own, or where it has none the demo's joint network.
         threshold: least score for a name, in place of the checkpoint's own.
         calibration: file of the thresholds that kronface calibrate has measured; the one beside the network by default.
         save: file for the photograph with boxes and names drawn on it.

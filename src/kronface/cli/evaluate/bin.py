@@ -33,7 +33,7 @@ def pack(
     Args:
         pack: a pickle of encoded pictures, aligned to 112x112, and labels.
         checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
-            adaface:FILE or dlib; by default the package's network that is best on photographs.
+            adaface:FILE or dlib; by default the package's own, or where it has none the demo's joint network.
         features: embeddings instead, row by row the pictures of the pack, mirrored ones added already.
         flip: add the embedding of the mirrored face.
         thresholds: accuracy is tried at all scores (exact), or at InsightFace's distances (grid), with its VAL.

@@ -41,7 +41,7 @@ def celeba(
     Args:
         root: CelebA's folder, with its index files.
         checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
-            adaface:FILE or dlib; by default the package's network that is best on photographs.
+            adaface:FILE or dlib; by default the package's own, or where it has none the demo's joint network.
         features: embeddings instead: a .parquet with the columns path and embedding, and, for attributes, a column of
             probabilities under each attribute's name.
         attributes: which to measure; all that are predicted by default.

@@ -33,7 +33,7 @@ def folder(
     Args:
         root: holds one folder per person; nobody of them should have been trained on.
         checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
-            adaface:FILE or dlib; by default the package's network that is best on photographs.
+            adaface:FILE or dlib; by default the package's own, or where it has none the demo's joint network.
         gallery_images: enrolled pictures per person; all others are searched for.
         draws: seeded choices of the enrolled pictures.
         aligned: the pictures are crops at the reference points already.

@@ -45,7 +45,7 @@ def lfw(
         pairs: pairs.txt (view 2), pairsDevTrain.txt or pairsDevTest.txt (view 1).
         images: holds LFW's folders, one per person; they are embedded by the checkpoint.
         checkpoint: a checkpoint folder, rendered, distilled, an ONNX network's card (.yaml), insightface:FILE,
-            adaface:FILE or dlib; by default the package's network that is best on photographs.
+            adaface:FILE or dlib; by default the package's own, or where it has none the demo's joint network.
         features: embeddings instead of images: .parquet with a column path, or another kind with --names.
         names: one image a line, as Name/Name_0001.jpg, for each row of the features.
         aligned: the images are crops at the reference points already.
