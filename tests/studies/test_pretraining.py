@@ -22,7 +22,7 @@ from kronface.network.network import Network
 from kronface.runtime.dlib_network import CHIP, POINTS, DlibEmbedder
 from kronface.studies.pretraining import shards
 from kronface.studies.pretraining.filling import Filling
-from kronface.studies.pretraining.loop import LAST, METRICS, SHARDS, pretrain
+from kronface.studies.pretraining.loop import LAST, METRICS, SHARDS, pretrain, running_mean
 from kronface.studies.pretraining.recipe import PretrainingRecipe
 from kronface.studies.pretraining.shards import MARGIN, _teachers_points, make_shard, read_shard, shard_folder
 from kronface.synth.picture import take_picture
@@ -207,6 +207,21 @@ def test_how_rates_margins_and_changes_move() -> None:
     assert [recipe.margin_at(share) for share in (0, 0.2, 0.4, 1)] == pytest.approx([0, 0, 0.2, 0.4])
     assert [recipe.strength_at(share) for share in (0, 0.15, 1)] == pytest.approx([0.3, 0.65, 1])
     assert [recipe.passes(number) for number in (0, 7, 20)] == [3968, 32_000, 32_000]
+
+
+def test_the_running_mean_forgets_the_first_weights() -> None:
+    update, mean = running_mean(0.999), [torch.tensor([100.0]), torch.tensor(0)]
+    by_hand = 100.0
+    for step in range(1, 60):
+        update(mean, [torch.tensor([float(step)]), torch.tensor(step)], torch.tensor(step))
+        kept = min(0.999, (1 + step) / (10 + step))
+        by_hand = kept * by_hand + (1 - kept) * step
+    assert float(mean[0]) == pytest.approx(by_hand, rel=1e-4)
+    assert float(mean[0]) < 60  # 97 with a mean that keeps 0.999 from the start
+    assert int(mean[1]) == 59
+    update, mean = running_mean(0.0), [torch.tensor([3.0])]
+    update(mean, [torch.tensor([5.0])], 1)
+    assert float(mean[0]) == 5
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from kronface.data.augment import wild
 from kronface.errors import CheckpointError, ConfigError
@@ -118,7 +118,7 @@ class _Trainer:
         generator = torch.Generator().manual_seed(recipe.seed)
         centres = torch.randn((recipe.window * recipe.people, size), generator=generator)
         self.centres = nn.Parameter(centres.to(device))
-        self.mean = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
+        self.mean = AveragedModel(self.network, multi_avg_fn=running_mean(recipe.average), use_buffers=True)
         decayed = [parameter for parameter in self.network.parameters() if parameter.ndim > 1]
         others = [parameter for parameter in self.network.parameters() if parameter.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
@@ -294,6 +294,26 @@ class _Trainer:
         content = io.BytesIO()
         torch.save(state, content)
         write_bytes(self.out / STATE, content.getvalue())
+
+
+def running_mean(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    """Moves a mean of weights towards the newest ones, faster at first, so that the random first weights soon leave it.
+
+    Args:
+        decay: what is kept of the mean at each step, once that many steps have been taken that (1 + n) / (10 + n) is
+            larger.
+    """
+
+    @torch.no_grad()
+    def update(mean: Sequence[Tensor], newest: Sequence[Tensor], steps: Tensor | int) -> None:
+        kept = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        for own, other in zip(mean, newest, strict=True):
+            if own.is_floating_point():
+                own.lerp_(other.to(own.dtype), 1 - kept)
+            else:
+                own.copy_(other)
+
+    return update
 
 
 def _batch(
