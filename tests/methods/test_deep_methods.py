@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,13 @@ def test_every_learned_method_learns_and_repeats_itself(kind: str) -> None:
     assert not np.array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[1], results[2])
     assert rank1(method, others) > 0.5  # of twelve people whom it has never seen
+
+
+def test_attributes_that_nobody_labelled_are_not_learned() -> None:
+    faces = replace(made_up(4, 2, 0), attributes=(), labels=np.empty((8, 0), np.float32))
+    for kind in ("jointly", "wang", "arcface-fused"):
+        with pytest.raises(DataError, match="no label of Male"):
+            IDENTIFIERS[kind](Budget(64, 8)).fit(faces)
 
 
 @pytest.mark.parametrize("arm", ["attributes-only", "joint"])

@@ -14,6 +14,7 @@ from kronface.cli.main import main
 from kronface.data.attributes import FUSED, PREDICTED
 from kronface.errors import CheckpointError, ConfigError
 from kronface.explain.activation_maps import gradient_maps
+from kronface.losses.margin import MARGINS as LOSSES
 from kronface.losses.margin import cosine_margin_loss
 from kronface.network.checkpoint import read_card
 from kronface.network.imagenet import load_imagenet
@@ -140,6 +141,7 @@ def test_what_is_not_published(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "no network of insightface": {name: tensor for name, tensor in weights.items() if "layer4.1" not in name},
         "that are none": weights | {"bn1.bias": torch.full((64,), torch.nan)},
         "no state dict": [1, 2],
+        "first convolution": weights | {"conv1.weight": torch.ones(3)},
     }
     for said, content in cases.items():
         path = tmp_path / "other.pth"
@@ -223,6 +225,13 @@ def test_a_margin_on_the_papers_trunk_is_learned_by_its_own_formula() -> None:
     expected = cosine_margin_loss(output.hidden, network.centres, identities)
     found = TrainingModule(network).training_step({"image": images, "identity": identities}, 0)["identity_loss"]
     torch.testing.assert_close(found, expected.detach(), atol=1e-4, rtol=1e-4)
+
+
+def test_the_last_scale_is_never_learned() -> None:
+    network = build(variant="iresnet-18-quarter", arm="identity-only", identities=3, size=32)
+    assert not TrainingModule(network).network.get_parameter("trunk.features.weight").requires_grad
+    assert network.get_parameter("trunk.features.bias").requires_grad
+    assert set(MARGINS) == {"none", *LOSSES}
 
 
 def test_the_large_ones_run() -> None:

@@ -13,6 +13,8 @@ from kronface.evaluation.protocols.megaface import identify_megaface
 from kronface.evaluation.report.table import Cell, Column, Table, to_markdown
 from kronface.files import no_progress
 from kronface.methods.interface import Faces, Floats, Pixels, cosines
+from kronface.methods.lbp import LbpAhonen
+from kronface.methods.learning import Budget
 from kronface.studies.tables import measures
 from kronface.studies.tables.measures import AttributeRight, attribute_figures, measure_rank1, rank1_figures
 from kronface.studies.tables.rows import TABLE_1, TABLE_2, Chance
@@ -65,6 +67,34 @@ def test_rank1_is_megafaces(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.right.sum() / found.pairs.sum() == pytest.approx(expected)
 
 
+def test_no_measure_depends_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 256, (6, 8, 8, 3)).repeat(14, 1).repeat(14, 2)
+    noisy = np.clip(base.repeat(2, 0) + rng.normal(0, 90, (12, 112, 112, 3)), 0, 255).astype(np.uint8)
+    others = rng.integers(0, 256, (9, 112, 112, 3), np.uint8)
+
+    def faces(images: Pixels, people: np.ndarray) -> Faces:
+        empty = np.empty((len(images), 0), np.float32)
+        return Faces(images, people, (), empty, np.zeros((len(images), 5, 2), np.float32))
+
+    for name in ("lbp", "lbp-ahonen", "chance"):
+        found = []
+        for block in (2, 5, 4096):
+            monkeypatch.setattr(measures, "BLOCK", block)
+            method = TABLE_2[name].make(Budget())
+            found.append(measure_rank1(method, faces(noisy, np.arange(6).repeat(2)), faces(others, np.full(9, -1))))
+        assert all(np.array_equal(part.right, found[0].right) for part in found)
+    assert LbpAhonen(exact_up_to=0).similarity(*(LbpAhonen().embed(noisy),) * 2).shape == (12, 12)
+
+
+def test_a_network_that_says_nothing_is_told_by_its_ties() -> None:
+    people = np.array([0, 0, 1, 1])
+    found = measure_rank1(
+        Drawn(np.ones((9, 3), np.float32)), pictures(np.arange(4), people), pictures(np.arange(4, 9), people[[0] * 5])
+    )
+    assert found.right.sum() == found.tied == 4
+
+
 def test_figures_by_hand() -> None:
     found = measures.Rank1(np.array([3, 0]), np.array([4, 4]))
     before = measures.Rank1(np.array([1, 0]), np.array([4, 4]))
@@ -104,6 +134,16 @@ def test_table_2_is_run_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (out / "table.tex").read_text().count("\\\\") > 15
     assert main([*command[:-1], "13"]) == 2
     assert "other people or another budget" in capsys.readouterr().err
+    (out / "rows" / "lbp.json").write_text("{")
+    assert main([*command, "--rows", "lbp"]) == 2
+    assert "lbp.json is damaged: delete it" in capsys.readouterr().err
+
+
+def test_a_mistaken_call_leaves_the_folder_free(tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    assert main(["reproduce", "table-1", "--out", out, "--root", str(tmp_path / "nowhere"), *SMALL]) == 2
+    assert not (tmp_path / "out" / "settings.json").exists()
+    assert main(["reproduce", "table-1", "--out", out, *SMALL, "--rows", "mt-rbm-pca"]) == 0
 
 
 def test_table_1_is_run(tmp_path: Path) -> None:
@@ -129,6 +169,9 @@ def test_table_1_is_run(tmp_path: Path) -> None:
         (["table-2", "--imported", "Nobody=x.json"], "no row 'Nobody'"),
         (["table-2", "--imported", "3DiVi Company=x.json"], "x.json cannot be read"),
         (["table-1", "--passes", "0"], "passes is 0"),
+        (["table-1", "--passes", "100"], "at least four batches"),
+        (["table-2", "--seed=-1"], "seed is -1"),
+        (["table-2", "--learning-rate=-1"], "learning_rate is -1"),
         (["table-1", "--root", "nowhere"], "nowhere"),
     ],
 )

@@ -226,12 +226,12 @@ CONTRASTS: tuple[tuple[str, str, str], ...] = (
     ("joint", "concat", "their product with u in place of both side by side"),
     ("joint-tanh1", "no-fusion", "a product that keeps u"),
     ("joint-detach", "no-fusion", "the product, without the identity loss's gradient"),
-    ("oracle", "identity-only", "true attributes: what knowing them would be worth"),
+    ("oracle", "identity-only", "true attributes in a product, and a second task"),
     ("joint", "shuffled-images", "labels that mean something"),
     ("shuffled-people", "shuffled-images", "labels that are one person's, though not their own"),
-    ("joint-clean", "no-fusion", "the product, of true labels"),
+    ("joint-clean", "identity-only-clean", "a second task and the product, on true labels"),
 )
-"""Arms that differ in one thing: the first, the second, and what the first has and the second has not."""
+"""Pairs of arms that tell where a difference comes from: the first, the second, and what the first has more."""
 
 
 def _contrasts(measured: Mapping[str, _Measured], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

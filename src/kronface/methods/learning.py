@@ -47,8 +47,8 @@ def learn(
     *,
     title: str,
     progress: Progress = no_progress,
-) -> float:
-    """Minimises a loss by Adam; returns its mean over the last tenth of the steps.
+) -> None:
+    """Minimises a loss by Adam.
 
     With a budget of no passes nothing is learned: some batches run through, so that normalisation has seen faces.
 
@@ -66,10 +66,11 @@ def learn(
     steps = budget.passes // budget.batch_size
     if steps == 0:
         with torch.no_grad():
-            return float(np.mean([float(step(next(batches))) for _ in range(SETTLING)]))
+            for _ in range(SETTLING):
+                step(next(batches))
+        return
     optimizer = torch.optim.Adam(parameters, lr=budget.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    last: list[float] = []
     for number in range(steps):
         loss = step(next(batches))
         if not torch.isfinite(loss):
@@ -78,10 +79,7 @@ def learn(
         loss.backward()
         optimizer.step()
         schedule.step()
-        if number >= steps * 9 // 10:
-            last.append(float(loss.detach()))
         progress(f"{title}, loss {float(loss.detach()):.3f}", (number + 1) * budget.batch_size, budget.passes)
-    return float(np.mean(last))
 
 
 def shuffled(rows: int, batch_size: int, seed: int) -> Iterator[NDArray[np.int64]]:

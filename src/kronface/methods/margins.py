@@ -56,11 +56,11 @@ class MarginNetwork:
             size=self._size,
             seed=self._budget.seed,
         )
-        loss, _ = margin_loss(self._network)
+        loss = margin_loss(self._network)
         train(self._network, faces, self._budget, title=self.name, identity=loss, progress=progress)
 
     def embed(self, images: Pixels) -> Floats:
-        """(N, S, S, 3) -> (N, 512) of length 1."""
+        """(N, S, S, 3) -> (N, D) of length 1."""
         assert self._network is not None
         return embed(self._network, images)
 

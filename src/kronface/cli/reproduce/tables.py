@@ -47,14 +47,22 @@ def table_1(
     from kronface.studies.tables.people import RENDERED, attribute_people, rendered_attribute_people
     from kronface.studies.tables.run import run_table
 
-    _check(passes=passes, batch_size=batch_size, identities=identities, images=images, workers=workers)
+    _check(
+        learning_rate,
+        passes=passes,
+        batch_size=batch_size,
+        identities=identities,
+        images=images,
+        workers=workers,
+        seed=seed,
+    )
     counts = _counts(identities, images, 100)
     source = f"{RENDERED} (seed {seed})" if root is None else f"CelebA's layout in {root}"
 
     def load() -> "TablePeople":
         if root is None:
             return rendered_attribute_people(out, counts, seed=seed, workers=workers, progress=progress)
-        return attribute_people(root, out / "faces", source=source, progress=progress)
+        return attribute_people(root, out / "faces", progress=progress)
 
     budget = Budget(passes, batch_size, learning_rate, seed)
     data = {"source": source} | ({} if root is not None else {"identities": identities, "images": images})
@@ -69,6 +77,7 @@ def table_2(
     layout: str = "casia",
     probes: Path | None = None,
     distractors: Path | None = None,
+    overlap: str = "removed",
     imported: list[str] = [],  # noqa: B006
     passes: int = 40_000,
     batch_size: int = 64,
@@ -94,6 +103,8 @@ def table_2(
         layout: of the training set; kronface data layouts shows all.
         probes: FaceScrub's folder, with --root.
         distractors: MegaFace's folder, with --root.
+        overlap: people of CASIA-WebFace who are also FaceScrub's probes: removed from training, or as-paper, kept in
+            it.
         imported: cmc_*.json files of other systems, each as NAME=FILE with the paper's name of the row, such as
             "3DiVi Company=cmc_facescrub_megaface_x_1000000_1.json".
         passes: images that every learned method is shown.
@@ -121,14 +132,27 @@ def table_2(
         if not sign or not name or not file:
             raise ConfigError(f"--imported has '{words}': write NAME=FILE, with the paper's name of the row")
         curves[name] = Path(file)
-    _check(passes=passes, batch_size=batch_size, identities=identities, images=images, workers=workers, others=others)
+    _check(
+        learning_rate,
+        passes=passes,
+        batch_size=batch_size,
+        identities=identities,
+        images=images,
+        workers=workers,
+        seed=seed,
+        others=others,
+    )
     counts = _counts(identities, images, others)
-    source = f"{RENDERED} (seed {seed})" if root is None else f"{layout} ({root}), FaceScrub ({probes}) and MegaFace"
+    source = (
+        f"{RENDERED} (seed {seed})" if root is None else f"{layout} ({root}; overlap {overlap}), FaceScrub ({probes})"
+    )
 
     def load() -> "TablePeople":
         if root is None or probes is None or distractors is None:
             return rendered_identification_people(out, counts, seed=seed, workers=workers, progress=progress)
-        return identification_people(root, probes, distractors, out / "faces", layout=layout, progress=progress)
+        return identification_people(
+            root, probes, distractors, out / "faces", layout=layout, overlap=overlap, progress=progress
+        )
 
     budget = Budget(passes, batch_size, learning_rate, seed)
     data = {"source": source} | (
@@ -152,8 +176,12 @@ def _counts(identities: int, images: int, others: int) -> "RenderedCounts":
     )
 
 
-def _check(**numbers: int) -> None:
-    least = {"images": 2, "batch_size": 8, "identities": 8, "others": 4}
+def _check(learning_rate: float, **numbers: int) -> None:
+    least = {"images": 2, "batch_size": 8, "identities": 8, "others": 4, "seed": 0}
     for name, value in numbers.items():
         if value < least.get(name, 1):
             raise ConfigError(f"{name} is {value}: it must be at least {least.get(name, 1)}")
+    if numbers["passes"] < 4 * numbers["batch_size"]:  # of which some methods give a quarter to each of their stages
+        raise ConfigError(f"passes is {numbers['passes']}: at least four batches must be shown, or nothing is learned")
+    if not 0 < learning_rate < 1:
+        raise ConfigError(f"learning_rate is {learning_rate}: it must lie between 0 and 1")

@@ -4,6 +4,7 @@ Rendered people whom training never saw come as three folders (`kronface synth w
 attributes' probabilities and the thresholds are set, on the second and third, the other world's, all is measured.
 """
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,8 +91,11 @@ def release(
     network.attribute_branch.reset_calibration()
     slopes, offsets = zip(*(platt(said.logits[:, k], labels[:, k]) for k in range(labels.shape[1])), strict=True)
     network.attribute_branch.calibrate(torch.tensor(slopes), torch.tensor(offsets))
-    network.save_pretrained(out, card=card, half=True)  # from here on it is the one that is handed out
-    embedder = NetworkEmbedder(Network.from_pretrained(out), device="cpu", name=name, licence=card.licence)
+    # What is there already stays until the new one is whole.
+    made = out.with_name(f".{out.name}")
+    shutil.rmtree(made, ignore_errors=True)
+    network.save_pretrained(made, card=card, half=True)  # from here on it is the one that is handed out
+    embedder = NetworkEmbedder(Network.from_pretrained(made), device="cpu", name=name, licence=card.licence)
     said = _run(network, faces)
     owners = known.table["identity"].to_numpy()[rows]
     thresholds = calibrate(said.embeddings, owners, fpir=FPIR)
@@ -101,9 +105,11 @@ def release(
     figures = {key: measured[key] for key in ("rank1", "rank1_without_fusion", "rank1_shifted")}
     figures |= {f"development_{key}": value for key, value in measured.get("development", {}).items()}
     notes = card_notes(name, card, measured, thresholds)
-    network.save_pretrained(out, card=replace(card, figures=figures, notes=notes), half=True)
-    save_calibration(thresholds, out / CALIBRATION, embedder.fingerprint)
-    write_json(out / MEASURED, measured)
+    network.save_pretrained(made, card=replace(card, figures=figures, notes=notes), half=True)
+    save_calibration(thresholds, made / CALIBRATION, embedder.fingerprint)
+    write_json(made / MEASURED, measured)
+    shutil.rmtree(out, ignore_errors=True)
+    made.rename(out)
     return measured
 
 
@@ -233,7 +239,7 @@ def card_notes(name: str, card: ModelCard, measured: Mapping[str, Any], threshol
 def _photographs(found: Mapping[str, Any]) -> list[str]:
     return [
         "On photographs (people 1 to 20 of the AT&T Laboratories Cambridge faces, ten grey pictures each, which "
-        "training never saw):",
+        "training never saw, but by which its recipe was chosen, so that others may be harder):",
         "",
         "| figure | |",
         "| --- | --- |",

@@ -131,6 +131,11 @@ def _note(content: Content, what: str) -> str:
     said = f"{what}. Measured on {data['source']}; every learned method was shown {budget['passes']:,} images"
     counted = next((entry for entry in content["rows"].values() if "distractors" in entry), None)
     among = f", {counted['probes']:,} probes among {counted['distractors']:,} distractors" if counted else ""
+    tied = [
+        entry["name"] for entry in content["rows"].values() if entry.get("tied", 0) > 0.01 * sum(entry.get("pairs", []))
+    ]
+    if tied:
+        among += f". Over a hundredth of the pairs of {', '.join(tied)} are ties, which count as found"
     other = (
         "Published figures are of CelebA, or of FaceScrub among a million: measured ones stand beside them for order"
     )

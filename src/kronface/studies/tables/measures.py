@@ -23,6 +23,8 @@ class Rank1:
 
     right: NDArray[np.int64]
     pairs: NDArray[np.int64]
+    tied: int = 0
+    """Of the right ones, those that a distractor equals: a network that says the same of all faces has no others."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,11 @@ def measure_rank1(
     names, person = np.unique(probes.people, return_inverse=True)
     mates = (person[:, None] == person[None]) & ~np.eye(len(person), dtype=np.bool_)
     found = mates & (within >= strongest[:, None])
+    tied = int((mates & (within == strongest[:, None])).sum())
     return Rank1(
         np.bincount(person, found.sum(1), len(names)).astype(np.int64),
         np.bincount(person, mates.sum(1), len(names)).astype(np.int64),
+        tied,
     )
 
 

@@ -25,6 +25,9 @@ SIDE = 112
 
 RENDERED = "people who do not exist"
 
+OVERLAPPING = ("casia", "recordio")
+"""Layouts whose people FaceScrub's probes are among, and that can leave them out."""
+
 
 @dataclass(frozen=True)
 class RenderedCounts:
@@ -44,7 +47,6 @@ class RenderedCounts:
 class TablePeople:
     """All faces of one table."""
 
-    source: str
     train: Faces
     validation: Faces | None = None
     """Of table 1."""
@@ -59,10 +61,10 @@ def rendered_attribute_people(
 ) -> TablePeople:
     """Table 1's people, rendered into `out/people` once."""
     root = _celeba(out, counts, seed, workers, progress)
-    return attribute_people(root, out / "faces", source=f"{RENDERED} (seed {seed})", progress=progress)
+    return attribute_people(root, out / "faces", progress=progress)
 
 
-def attribute_people(root: Path, cache: Path, *, source: str = "CelebA", progress: Progress) -> TablePeople:
+def attribute_people(root: Path, cache: Path, *, progress: Progress) -> TablePeople:
     """The three splits of a data set in CelebA's layout.
 
     Raises:
@@ -72,7 +74,7 @@ def attribute_people(root: Path, cache: Path, *, source: str = "CelebA", progres
         split: read_faces(read_source("celeba", root, split=split), cache / f"attributes-{split}", progress=progress)
         for split in ("train", "validation", "test")
     }
-    return TablePeople(source, parts["train"], parts["validation"], parts["test"])
+    return TablePeople(parts["train"], parts["validation"], parts["test"])
 
 
 def rendered_identification_people(
@@ -98,7 +100,6 @@ def rendered_identification_people(
         read_source("celeba", root, split="train"), out / "faces" / "attributes-train", progress=progress
     )
     return TablePeople(
-        f"{RENDERED} (seed {seed})",
         train,
         probes=read_faces(read_source("facescrub", challenge), out / "faces" / "probes", progress=progress),
         distractors=read_faces(read_source("megaface", challenge), out / "faces" / "distractors", progress=progress),
@@ -106,16 +107,25 @@ def rendered_identification_people(
 
 
 def identification_people(
-    train: Path, probes: Path, distractors: Path, cache: Path, *, layout: str, progress: Progress
+    train: Path, probes: Path, distractors: Path, cache: Path, *, layout: str, overlap: str, progress: Progress
 ) -> TablePeople:
     """A user's data sets: a training set of any layout, FaceScrub's people, and MegaFace's distractors.
+
+    Args:
+        train: folder of the training set.
+        probes: of FaceScrub.
+        distractors: of MegaFace.
+        cache: where aligned faces are kept.
+        layout: of the training set.
+        overlap: of CASIA-WebFace's people with FaceScrub's probes: removed or as-paper; other layouts know none.
+        progress: called after every picture.
 
     Raises:
         DataError: one of them is missing or empty; names it.
     """
+    own = overlap if layout in OVERLAPPING else "as-paper"
     return TablePeople(
-        f"{layout} ({train}), FaceScrub ({probes}), MegaFace ({distractors})",
-        read_faces(read_source(layout, train), cache / "train", progress=progress),
+        read_faces(read_source(layout, train, overlap=own), cache / f"train-{overlap}", progress=progress),
         probes=read_faces(read_source("facescrub", probes), cache / "probes", progress=progress),
         distractors=read_faces(read_source("megaface", distractors), cache / "distractors", progress=progress),
     )
@@ -152,7 +162,7 @@ def read_faces(records: Records, cache: Path, *, progress: Progress) -> Faces:
     names = [name for name in PREDICTED if name in records.attributes]
     identities = sorted(records.table["identity"].drop_nulls().unique())
     numbers = {name: place for place, name in enumerate(identities)}
-    if not (cache / "about.json").is_file() or json.loads((cache / "about.json").read_text(encoding="utf-8")) != about:
+    if _read_about(cache / "about.json") != about:
         _align(records, cache, progress)
         write_json(cache / "about.json", about)
     kept = np.load(cache / "rows.npy", allow_pickle=False)
@@ -167,6 +177,14 @@ def read_faces(records: Records, cache: Path, *, progress: Progress) -> Faces:
         labels[kept],
         np.load(cache / "landmarks.npy", allow_pickle=False),
     )
+
+
+def _read_about(path: Path) -> object:
+    """What is kept; None where that is nothing, or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _align(records: Records, cache: Path, progress: Progress) -> None:

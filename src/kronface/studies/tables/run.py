@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kronface.errors import ConfigError
+from kronface.errors import ConfigError, DataError
 from kronface.evaluation.devkit import read_cmc
 from kronface.evaluation.published import RANK1_METHODS
 from kronface.evaluation.report.table import Table, to_csv, to_latex, to_markdown
@@ -68,12 +68,14 @@ def run_table(
     if unknown:
         raise ConfigError(f"unknown row '{unknown[0]}' of table {number}: choose from {', '.join(known)}")
     curves = {name: _rank1_of(name, path) for name, path in (imported or {}).items()}
-    _claim(out, {"data": dict(data), "budget": asdict(budget)})
+    settings = {"data": dict(data), "budget": asdict(budget)}
+    _check_claim(out, settings)
     wanted = [name for name in known if not rows or name in rows]
     missing = [name for name in wanted if not (out / ROWS / f"{name}.json").is_file()]
+    people = load() if missing else None
+    write_json(out / SETTINGS, settings)  # not before there is something to run it on
     table = _write(number, out, curves)
-    if missing:
-        people = load()
+    if people is not None:
         for place, name in enumerate(missing):
 
             def report(stage: str, done: int, total: int, place: int = place) -> None:
@@ -105,7 +107,7 @@ def _identify(name: str, people: TablePeople, budget: Budget, progress: Progress
     method.fit(people.train, progress=progress)
     found = measure_rank1(method, people.probes, people.distractors, progress=progress)
     figures = rank1_figures(found, untrained)
-    figures |= {"right": found.right.tolist(), "pairs": found.pairs.tolist()}
+    figures |= {"right": found.right.tolist(), "pairs": found.pairs.tolist(), "tied": found.tied}
     return method.name, figures | {"distractors": len(people.distractors), "probes": len(people.probes)}
 
 
@@ -127,7 +129,7 @@ def _write(number: int, out: Path, curves: Mapping[str, float]) -> Table:
     """The table of all rows that are there, in every form."""
     known = TABLE_1 if number == 1 else TABLE_2
     found = {
-        name: json.loads((out / ROWS / f"{name}.json").read_text(encoding="utf-8"))
+        name: _read(out / ROWS / f"{name}.json", "to run it again")
         for name in known
         if (out / ROWS / f"{name}.json").is_file()
     }
@@ -141,17 +143,19 @@ def _write(number: int, out: Path, curves: Mapping[str, float]) -> Table:
     return table
 
 
-def _claim(out: Path, settings: dict[str, Any]) -> None:
-    """Makes the folder this table's, or sees that it is."""
-    path = out / SETTINGS
-    if not path.is_file():
-        write_json(path, settings)
-        return
+def _read(path: Path, remedy: str) -> Any:  # noqa: ANN401 - JSON values
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ConfigError(f"{path} cannot be read: choose another --out, or delete {out}") from error
-    if stored != json.loads(json.dumps(settings)):
+        raise DataError(f"{path} is damaged: delete it {remedy}") from error
+
+
+def _check_claim(out: Path, settings: dict[str, Any]) -> None:
+    """Whether the folder is this table's; one without any row is anybody's."""
+    path = out / SETTINGS
+    if not path.is_file() or not any((out / ROWS).glob("*.json")):
+        return
+    if _read(path, f"with all of {out}") != json.loads(json.dumps(settings)):
         raise ConfigError(f"{out} holds a table of other people or another budget: choose another --out")
 
 
