@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class CenterLoss(nn.Module):
-    """½ Σ |x - c|² over the batch, divided by its images (Wen et al., ECCV 2016, eq. 2), and the centres' own update.
+    """`½ Σ |x - c|²` over the batch, divided by its images (Wen et al., ECCV 2016, eq. 2), and the centres' own update.
 
     The centres are no parameters: in training each is drawn towards its images by c ← c - rate · Σ (c - x) / (1 + n),
     where n counts its images in the batch (eq. 4). The paper multiplies the loss by λ = 0.003; its released recipe,

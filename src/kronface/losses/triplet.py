@@ -31,7 +31,7 @@ def semi_hard_triplets(distances: Tensor, identities: Tensor, *, margin: float =
 
 
 def triplet_loss(embeddings: Tensor, identities: Tensor, *, margin: float = 0.2) -> Tensor:
-    """Mean of [|a - p|² - |a - n|² + margin]₊ (eq. 3) over the batch's semi-hard triplets, of embeddings of length 1.
+    """Mean of `[|a - p|² - |a - n|² + margin]₊` (eq. 3) over the batch's semi-hard triplets, of embeddings of length 1.
 
     Args:
         embeddings: (N, D), of any length above 0.

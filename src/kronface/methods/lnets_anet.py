@@ -187,7 +187,7 @@ class Anet(nn.Module):
 
 
 def similarity_loss(features: Tensor, identities: Tensor) -> Tensor:
-    """Σ |f_i - f_j|² over pairs i < j of one person, divided by the images (Liu et al. 2015).
+    """`Σ |f_i - f_j|²` over pairs i < j of one person, divided by the images (Liu et al. 2015).
 
     The paper gives the sum; the division keeps its share in the loss when the batch grows.
 

@@ -110,18 +110,20 @@ class MtRbmPca:
 class MultiTaskRbm(nn.Module):
     """Gaussian visible units v, binary label units y, one per attribute, and binary hidden units h that both share.
 
+    Energy and conditionals::
+
         E(v, y, h) = |v - a|² / 2s² - b'h - c'y - v'Wh / s - y'Uh,        p(v, y, h) ∝ exp(-E)
 
         p(h_j = 1 | v, y) = sigmoid(b_j + v'W_j / s + y'U_j)
         p(v | h) = N(a + s W h, s²),    p(y_t = 1 | h) = sigmoid(c_t + U_t h)
 
-    The hidden units summed out give the free energy, with p(v, y) ∝ exp(-F):
+    The hidden units summed out give the free energy, with p(v, y) ∝ exp(-F)::
 
         F(v, y) = |v - a|² / 2s² - c'y - Σ_j softplus(b_j + v'W_j / s + y'U_j)
 
     A face whose label is missing is one of a machine without that unit, as in Salakhutdinov, Mnih and Hinton (ICML
     2007). Inference does the same for each attribute in turn: t's is the only label unit there, so that with
-    o_j = b_j + v'W_j / s
+    o_j = b_j + v'W_j / s::
 
         p(y_t = 1 | v) = sigmoid(F(v, y_t = 0) - F(v, y_t = 1))
                        = sigmoid(c_t + Σ_j softplus(o_j + U_tj) - softplus(o_j))

@@ -64,7 +64,7 @@ class Panda:
     """The row 'PANDA (compact)': Zhang et al., CVPR 2014, with parts cut at landmarks (PANDA-l of Liu et al. 2015).
 
     Each part has a network of the authors' layers (`PartNetwork`), trained on all attributes at once by sigmoid
-    cross-entropy; `WholeNetwork` sees the whole face. The features of all, joined, go through sign(x) |x|^0.3 into one
+    cross-entropy; `WholeNetwork` sees the whole face. The features of all go through `sign(x) |x|^0.3` into one
     linear machine per attribute (`linear_svm`), whose positives count #negatives / #positives times.
 
     Compact: seven parts in place of 150 poselets, none of which is ever absent or scored, a quarter of the channels by
@@ -338,7 +338,7 @@ def mirrored(image: Pixels, landmarks: Floats) -> tuple[Pixels, Floats]:
 
 
 def power_normalised(features: Floats) -> Floats:
-    """sign(x) |x|^0.3, which brings features of few large values nearer together (Perronnin et al., ECCV 2010)."""
+    """`sign(x) |x|^0.3`, which brings features of few large values nearer together (Perronnin et al., ECCV 2010)."""
     found: Floats = np.sign(features) * np.abs(features) ** np.float32(0.3)
     return found
 
@@ -390,7 +390,7 @@ def linear_svm(features: Floats, labels: Floats, *, weigh_positives: bool, seed:
     """A linear support vector machine: hinge loss, L2 regularisation, liblinear's dual solver ('-s 3 -B 1').
 
     Features are divided by the root of their mean squared length, so that C = 1 means the same for all of them (it is
-    SVMlight's 1 / mean |x|² for features as they come).
+    SVMlight's `1 / mean |x|²` for features as they come).
 
     Args:
         features: (N, D).
