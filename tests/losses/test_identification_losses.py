@@ -76,7 +76,7 @@ def test_arcface_beyond_half_a_turn_and_at_the_ends() -> None:
 def test_cosface_by_hand() -> None:
     embeddings, centres = drawn(3)
     found = cosine_margin_loss(embeddings, centres, IDENTITIES, scale=64, margin=0.4)
-    cosines = functional.normalize(embeddings) @ functional.normalize(centres).T
+    cosines = (functional.normalize(embeddings) @ functional.normalize(centres).T).detach()
     losses = []
     for row, identity in zip(cosines, IDENTITIES.tolist(), strict=True):
         if identity >= 0:
@@ -102,7 +102,7 @@ def test_adaface_by_hand() -> None:
             quality = min(max(0.333 * (length - mean) / (deviation + 1e-3), -1), 1)
             logits = []
             for place, centre in enumerate(centres):
-                cosine = float(row @ centre / row.norm() / centre.norm())
+                cosine = float((row @ centre / row.norm() / centre.norm()).detach())
                 if place == identity:
                     angle = min(max(math.acos(cosine) - 0.4 * quality, 1e-3), math.pi - 1e-3)
                     cosine = math.cos(angle) - (0.4 + 0.4 * quality)
