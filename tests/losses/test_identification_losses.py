@@ -131,7 +131,7 @@ def test_every_margin(name: str) -> None:
     along = (embeddings.grad * embeddings.detach()).sum(1)
     torch.testing.assert_close(along, torch.zeros_like(along), atol=1e-9, rtol=0)
     nobody = made(embeddings.detach().requires_grad_(), centres, torch.full((6,), -1))
-    assert float(nobody) == 0
+    assert float(nobody.detach()) == 0
     single = embeddings.detach()[:1].float()
     assert made(single, centres.float(), torch.tensor([2])).isfinite()
 

@@ -98,7 +98,7 @@ def test_people_are_learned_first() -> None:
     strangers = train.people.copy()
     strangers[::5] = -1
     shares = []
-    for method in (anet(learning_rate=0.0), anet(passes=1440)):
+    for method in (anet(passes=0), anet(passes=1440)):
         network = method._pretrained(Faces(train.images, strangers, *others(train)), lambda *_: None).eval()
         assert network.identity_logits.out_features == 6  # the unknown are no person
         method._network = network
@@ -127,7 +127,7 @@ def test_learns_what_untrained_networks_do_not_show() -> None:
         labels = np.concatenate([asked, np.ones((rows, 1)), np.zeros((rows, 1))], 1).astype(np.float32)
         labels[::2, 1:] = np.nan
         known.append(Faces(part.images, part.people, ("Mouth", "All", "None"), labels, part.landmarks))
-    untrained = anet(passes=24, learning_rate=0.0)
+    untrained = anet(passes=0)
     untrained.fit(*known)
     before = share_right(untrained.predict(test), test)
     method = anet(passes=1440)

@@ -199,7 +199,7 @@ def test_learns_from_pixels_and_from_landmarks() -> None:
 
     both = MtRbmPca(budget=PASSES, components=40, hidden=32)
     both.fit(train, train)
-    untrained = MtRbmPca(budget=Budget(passes=64, batch_size=32, learning_rate=0.0), components=40, hidden=32)
+    untrained = MtRbmPca(budget=Budget(passes=0, batch_size=32), components=40, hidden=32)
     untrained.fit(train, train)
     assert (right(untrained, test) < 0.65).all()
     assert (right(both, test) > 0.9).all(), right(both, test)
