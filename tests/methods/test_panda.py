@@ -14,17 +14,15 @@ from kronface.errors import ConfigError, DataError
 from kronface.faces.align import REFERENCE_POINTS, reference_points
 from kronface.methods.interface import Faces, Floats, Pixels
 from kronface.methods.learning import Budget
+from kronface.methods.linear import LinearScores, constant_scores, linear_svm
 from kronface.methods.panda import (
     PARTS,
-    LinearScores,
     LocalNorm,
     Panda,
     PandaNetworks,
     PartNetwork,
     WholeNetwork,
-    constant_scores,
     cut,
-    linear_svm,
     mirrored,
     power_normalised,
 )

@@ -15,7 +15,7 @@ from kronface.losses.attributes import attribute_loss
 from kronface.losses.identity import identity_loss
 from kronface.methods.interface import Faces, Floats, Pixels
 from kronface.methods.learning import Budget, learn, shuffled
-from kronface.methods.panda import LinearScores, constant_scores, linear_svm, only_answers
+from kronface.methods.linear import LinearScores, constant_scores, linear_svm, only_answers
 from kronface.methods.untied import UntiedConv2d, initialise_all
 
 FACE, INPUT = 64, 56

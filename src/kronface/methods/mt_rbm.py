@@ -18,7 +18,7 @@ from kronface.files import Progress, no_progress
 from kronface.losses.attributes import attribute_loss
 from kronface.methods.interface import Faces, Floats
 from kronface.methods.learning import Budget, learn, shuffled
-from kronface.methods.panda import only_answers
+from kronface.methods.linear import only_answers
 
 SIDE = 64
 """Of the grey face whose pixels are reduced to principal components."""

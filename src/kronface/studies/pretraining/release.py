@@ -194,13 +194,10 @@ def _run(network: Network, faces: Pixels, *, given: Floats | None = None, batch_
     columns = list(network.fused_columns)
     for start in range(0, len(faces), batch_size):
         part = torch.from_numpy(faces[start : start + batch_size])
-        face = network.forward_trunk(network.preprocess(part))
-        found = network.forward_attributes(face)
-        assert found is not None
         same = None if given is None else torch.from_numpy(given[columns]).expand(len(part), -1)
-        hidden = network.identity_branch.forward_hidden(network.forward_fusion(face, found, same))
-        embeddings.append(network.identity_branch.embed(hidden).numpy())
-        logits.append(found.numpy())
+        found = network(network.preprocess(part), same)
+        embeddings.append(network.identity_branch.embed(found.hidden).numpy())
+        logits.append(found.attribute_logits.numpy())
     return _Outputs(np.concatenate(embeddings), np.concatenate(logits))
 
 
