@@ -25,6 +25,9 @@ from kronface.studies.pretraining.filling import Filling
 from kronface.studies.pretraining.loop import LAST, METRICS, SHARDS, pretrain, running_mean
 from kronface.studies.pretraining.recipe import PretrainingRecipe
 from kronface.studies.pretraining.shards import MARGIN, _teachers_points, make_shard, read_shard, shard_folder
+from kronface.synth.code import face_code
+from kronface.synth.head import load_head
+from kronface.synth.person import make_person
 from kronface.synth.picture import take_picture
 
 RECIPE = PretrainingRecipe(
@@ -124,14 +127,38 @@ def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -
     straight = align(picture.image, picture.landmarks, 64)
     away = min(np.abs(crop.astype(int) - view).mean() for view in (straight, straight[:, ::-1]))
     assert away < 12
-    other = PretrainingRecipe(people=2, images=2, size=64, seed=5).shards()
+    # A training without that teacher, or taught by the renderer, can use the same faces; one of other people cannot.
+    alone = read_shard(tmp_path, 1, replace(plan, teacher="none"))
+    np.testing.assert_array_equal(alone.faces, shard.faces)
+    assert alone.taught.shape == (4, 0)
+    codes = read_shard(tmp_path, 1, replace(plan, teacher="renderer")).taught
+    np.testing.assert_array_equal(codes[2:], np.tile(face_code(make_person(load_head(), 3, 5)), (2, 1)))
     with pytest.raises(DataError, match="another run"):
-        read_shard(tmp_path, 1, other)
+        read_shard(tmp_path, 1, replace(plan, seed=6))
+    make_shard(tmp_path / "untaught", 1, replace(plan, teacher="none"))
+    with pytest.raises(DataError, match="another run"):
+        read_shard(tmp_path / "untaught", 1, plan)
     (shard_folder(tmp_path, 1) / "faces.npy").write_bytes(b"x")
     with pytest.raises(DataError, match="damaged"):
         read_shard(tmp_path, 1, plan)
     assert json.loads((shard_folder(tmp_path, 1) / "about.json").read_text())["number"] == 1
     assert not shard_folder(tmp_path, 2).exists()
+
+
+def test_two_trainings_share_a_pool(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, embedding_size=128, repeats=2)
+    taught = replace(recipe, teacher="renderer")
+    history = pretrain(tmp_path / "a", taught, card=ModelCard(), pool=tmp_path / "pool")
+    assert [row["passes"] for row in history] == [16, 48, 80]
+    assert history[-1]["teacher_loss"] > 0
+    drawn = sorted(path.name for path in (tmp_path / "pool" / SHARDS).iterdir())
+    assert drawn == ["shard-00000", "shard-00001", "shard-00002"]  # nothing is thrown away
+    assert not (tmp_path / "a" / SHARDS).exists()
+    pretrain(tmp_path / "b", recipe, card=ModelCard(), pool=tmp_path / "pool", workers=0)  # draws nothing itself
+    pretrain(tmp_path / "c", recipe, card=ModelCard())
+    assert weights(tmp_path / "b") == weights(tmp_path / "c") != weights(tmp_path / "a")
+    with pytest.raises(ConfigError, match="--pool"):
+        pretrain(tmp_path / "d", recipe, card=ModelCard(), workers=0)
 
 
 def test_calibrated_probabilities_do_not_outlive_their_weights(whole: Path, tmp_path: Path) -> None:

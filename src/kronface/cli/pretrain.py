@@ -12,6 +12,7 @@ def pretrain(
     rounds: int = 60,
     start: Path | None = None,
     window: int = 8,
+    repeats: int = 1,
     people: int = 400,
     images: int = 10,
     variant: str = "vgg19-quarter",
@@ -40,9 +41,10 @@ def pretrain(
     device: str = "auto",
     precision: str = "auto",
     workers: int = 1,
+    pool: Path | None = None,
     progress: Progress = no_progress,
 ) -> str:
-    """Trains the joint network on rendered people without end, for photographs; also taught by dlib's network.
+    """Trains the joint network on rendered people without end, for photographs; alone or taught.
 
     Each round draws new people, shows everybody of the newest rounds once, and leaves a checkpoint in `out/last`; the
     same command goes on after the last whole round. To train further than was planned, begin anew from that
@@ -50,16 +52,18 @@ def pretrain(
 
     Args:
         out: the run's folder; faces that are being used lie in it, some gigabytes.
-        teacher: none, or dlib: its embeddings of the same faces are learned beside the identities.
+        teacher: none, renderer or dlib: whose embeddings of the same faces are learned beside the identities. The
+            renderer's are the shape and look of the person who is drawn; dlib's are those of its network.
         rounds: each draws people x images faces, and shows as many for each round of the window.
         start: a checkpoint of this kind to begin from; its weights alone are taken over.
         window: rounds in which a face is used, each time under other changes.
+        repeats: times that it is shown in each of them.
         people: new ones in each round.
         images: of each person.
         variant: vgg19, vgg19-half, vgg19-quarter or compact.
         size: side of the aligned face in pixels.
         fusion: of attributes and identity: kronecker, kronecker-tanh, kronecker-detached, concatenation or none.
-        embedding_size: numbers in an embedding; 128 with dlib as the teacher.
+        embedding_size: numbers in an embedding; 128 with a teacher.
         batch_size: faces per step.
         learning_rate: AdamW's.
         weight_decay: AdamW's, of matrices alone.
@@ -81,7 +85,8 @@ def pretrain(
         seed: of weights, people, order and changes.
         device: auto, cpu, cuda or cuda:N.
         precision: auto, fp32 or bf16.
-        workers: processes that render meanwhile.
+        workers: processes that render meanwhile; 0 if another run draws the same people into the pool.
+        pool: folder of faces that several runs of one seed share, in which they are kept; the run's own if left out.
         progress: called after every step.
     """
     from kronface.studies.pretraining.loop import LAST, METRICS, pretrain
@@ -92,6 +97,7 @@ def pretrain(
     recipe = PretrainingRecipe(
         rounds=rounds,
         window=window,
+        repeats=repeats,
         people=people,
         images=images,
         teacher=teacher,
@@ -127,6 +133,7 @@ def pretrain(
         device=device,
         precision=precision,
         workers=workers,
+        pool=pool,
         progress=progress,
     )
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in history[-1].items())

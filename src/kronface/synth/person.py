@@ -186,7 +186,7 @@ class Person:
         shift = self.neutral[lips].mean(0) - rest[lips].mean(0)
         where = template + shift
         # Behind the lips wherever this person's are.
-        near = _lip_vertices(self.head)
+        near = lip_vertices(self.head)
         front = self.neutral[near]
         depth = np.array([front[np.abs(front[:, 0] - x) < 0.005, 1].min(initial=0.0) for x in across])
         where[:, 1] = np.maximum(where[:, 1], np.tile(depth + 0.009, 2))
@@ -208,7 +208,7 @@ def _opening_actions(head: Head) -> tuple[int, ...]:
 
 
 @cache
-def _lip_vertices(head: Head) -> NDArray[np.int64]:
+def lip_vertices(head: Head) -> NDArray[np.int64]:
     """Numbers of the vertices of the lips' outside."""
     skin = part_vertices(head, 0)
     places = head.template[skin]

@@ -27,11 +27,12 @@ class Filling:
         plan: what is drawn.
         first: number of the first shard that is wanted.
         last: of the last one.
-        workers: processes.
+        workers: processes; none where another run draws the same shards into the folder.
+        keep: whether shards are kept that are used no more, for other runs.
     """
 
-    def __init__(self, root: Path, plan: ShardPlan, *, first: int, last: int, workers: int) -> None:
-        self._root, self._plan = root, plan
+    def __init__(self, root: Path, plan: ShardPlan, *, first: int, last: int, workers: int, keep: bool = False) -> None:
+        self._root, self._plan, self._keep = root, plan, keep
         context = multiprocessing.get_context("spawn")
         self._wanted = context.Value("i", first)
         self._problems: SimpleQueue[str] = context.SimpleQueue()
@@ -74,7 +75,8 @@ class Filling:
                     raise DataError("a process that renders people has died, perhaps for want of memory: start again")
                 progress("rendering people", count, len(numbers))
                 time.sleep(0.2)
-        drop_shards(self._root, numbers.start)
+        if not self._keep:
+            drop_shards(self._root, numbers.start)
         return [read_shard(self._root, wanted, self._plan) for wanted in numbers]
 
 

@@ -56,6 +56,7 @@ def pretrain(
     device: str = "auto",
     precision: str = "auto",
     workers: int = 1,
+    pool: Path | None = None,
     progress: Progress = no_progress,
 ) -> list[dict[str, float]]:
     """Trains a network, and leaves the running mean of its weights in `out/last` after every round.
@@ -70,7 +71,8 @@ def pretrain(
         start: a checkpoint whose weights it begins from.
         device: auto, cpu, cuda or cuda:N.
         precision: auto, fp32 or bf16.
-        workers: processes that render meanwhile.
+        workers: processes that render meanwhile; 0 where another run renders the same people into the pool.
+        pool: a folder of faces that several runs share, in which all are kept; None for the run's own folder.
         progress: called after every step, with the faces of all rounds.
 
     Returns:
@@ -81,17 +83,19 @@ def pretrain(
         CheckpointError: the start is no checkpoint of this kind, or the state is damaged, or another recipe's.
     """
     recipe.check()
-    if workers < 1:
-        raise ConfigError(f"workers is {workers}: at least 1 process must render")
+    if workers < (0 if pool else 1):
+        raise ConfigError(f"workers is {workers}: at least 1 process must render, or another run into the same --pool")
     check_teacher(recipe.shards())
     where = resolve_device(device)
     trainer = _Trainer(out, recipe, where, resolve_precision(precision, where), card)
     trainer.restore(start)
     if trainer.done < recipe.rounds:
-        held_out = _held_out(out / "held-out", recipe, progress)
+        faces = pool or out
+        held_out = _held_out(faces / "held-out", recipe, progress)
         first = max(0, trainer.done - recipe.window + 1)
         plan = recipe.shards()
-        with Filling(out / SHARDS, plan, first=first, last=recipe.rounds - 1, workers=workers) as filling:
+        last = recipe.rounds - 1
+        with Filling(faces / SHARDS, plan, first=first, last=last, workers=workers, keep=pool is not None) as filling:
             for number in range(trainer.done, recipe.rounds):
                 trainer.run(filling.window(number, recipe.window, progress), held_out, progress)
     return trainer.history
@@ -204,7 +208,8 @@ class _Trainer:
         """The round's batches, each made while the one before is trained on."""
         recipe = self.recipe
         rows = recipe.people * recipe.images
-        order = np.random.default_rng([recipe.seed, self.done]).permutation(len(window) * rows)
+        rng = np.random.default_rng([recipe.seed, self.done])
+        order = np.concatenate([rng.permutation(len(window) * rows) for _ in range(recipe.repeats)])
         count = recipe.passes(len(window) - 1) // recipe.batch_size
 
         def make(step: int) -> _Batch:

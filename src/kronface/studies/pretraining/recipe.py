@@ -9,7 +9,11 @@ from kronface.network.network import Network
 from kronface.network.variants import build
 from kronface.studies.pretraining.shards import ShardPlan
 
-TEACHERS = ("none", "dlib")
+TEACHERS = ("none", "renderer", "dlib")
+"""Whose embeddings of the same pictures are learned: nobody's, the renderer's own knowledge of a person
+(`synth.code.face_code`), or those of dlib's network."""
+TAUGHT_SIZE = 128
+"""Numbers in any teacher's embedding."""
 VISIBLE = ("Eyeglasses", "Smiling", "No_Beard", "Gray_Hair", "Wearing_Hat")
 """Attributes of the picture rather than the person, predicted beside the paper's: never fused."""
 
@@ -18,12 +22,13 @@ VISIBLE = ("Eyeglasses", "Smiling", "No_Beard", "Gray_Hair", "Wearing_Hat")
 class PretrainingRecipe:
     """Sizes, weights of the losses, and how all of it changes over the rounds.
 
-    A round draws one new shard, and shows every face of the newest `window` shards once; so a face is used `window`
-    times, each time under other changes, and then thrown away.
+    A round draws one new shard, and shows every face of the newest `window` shards `repeats` times; so a face is used
+    `window` x `repeats` times, each time under other changes, and then thrown away.
     """
 
     rounds: int = 60
     window: int = 8
+    repeats: int = 1
     people: int = 400
     images: int = 10
     teacher: str = "none"
@@ -67,7 +72,17 @@ class PretrainingRecipe:
         """
         if self.teacher not in TEACHERS:
             raise ConfigError(f"unknown teacher '{self.teacher}': choose from {', '.join(TEACHERS)}")
-        for name in ("rounds", "window", "people", "images", "batch_size", "learning_rate", "scale", "warm_up"):
+        for name in (
+            "rounds",
+            "window",
+            "repeats",
+            "people",
+            "images",
+            "batch_size",
+            "learning_rate",
+            "scale",
+            "warm_up",
+        ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be above 0")
         shares = (
@@ -91,8 +106,8 @@ class PretrainingRecipe:
             raise ConfigError("people and images must be at least 2: identities are told apart, each by several faces")
         if not 2 <= self.batch_size <= self.people * self.images:
             raise ConfigError(f"batch_size is {self.batch_size}: choose from 2 to the faces of a shard")
-        if self.teacher == "dlib" and self.embedding_size != 128:
-            raise ConfigError(f"embedding_size is {self.embedding_size}: dlib's embeddings, which it learns, have 128")
+        if self.teacher != "none" and self.embedding_size != TAUGHT_SIZE:
+            raise ConfigError(f"embedding_size is {self.embedding_size}: the teacher's embeddings have {TAUGHT_SIZE}")
 
     def predicted(self) -> tuple[str, ...]:
         """Attributes that the network predicts."""
@@ -125,7 +140,7 @@ class PretrainingRecipe:
 
     def passes(self, number: int) -> int:
         """Faces that a round shows: whole batches of the newest shards."""
-        faces = min(number + 1, self.window) * self.people * self.images
+        faces = min(number + 1, self.window) * self.people * self.images * self.repeats
         return faces // self.batch_size * self.batch_size
 
     def rate(self, share: float, steps: int) -> float:

@@ -16,6 +16,7 @@ from kronface.files import write_json
 
 if TYPE_CHECKING:
     from kronface.runtime.embedder import Embedder
+    from kronface.synth.person import Person
     from kronface.synth.settings import Rendering
 
 MARGIN = 0.125
@@ -26,7 +27,7 @@ LANDMARK_ERROR = np.array([[0.021, 0.016], [0.02, 0.017], [0.02, 0.042], [0.021,
 """Means and standard deviations (5, 2) of the detector's landmarks around the exact ones, as shares of the crop's side
 (`benchmarks/landmarks.py`): faces are placed in training as it would place them."""
 
-ARRAYS = ("faces", "people", "labels", "taught")
+ARRAYS = ("faces", "people", "labels", "codes", "taught")
 ABOUT = "about.json"
 
 
@@ -44,7 +45,7 @@ class ShardPlan:
     attributes: tuple[str, ...]
     """Whose labels are kept."""
     teacher: str
-    """'none' or 'dlib'."""
+    """'none', 'renderer' or 'dlib'; shards hold the codes that 'renderer' means in any case."""
     max_yaw_rad: float
     without: tuple[str, ...] = ()
 
@@ -76,7 +77,7 @@ class Shard:
     """(N,) 0 to the plan's people - 1."""
     labels: NDArray[np.float32]
     """(N, T)."""
-    taught: NDArray[np.float16]
+    taught: NDArray[np.floating[Any]]
     """(N, D) the teacher's embeddings; (N, 0) without a teacher."""
 
 
@@ -93,17 +94,24 @@ def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
         number: which; its people follow from it and the seed alone.
         plan: what is drawn.
     """
+    from kronface.synth.code import CODE_SIZE, face_code
+    from kronface.synth.head import load_head
+    from kronface.synth.person import make_person
+
     folder = shard_folder(root, number)
     if folder.is_dir():
         return
     # Whole arrays from the start: thousands of small ones, kept between large ones that go, would tear memory apart.
     faces = np.empty((plan.rows, plan.side, plan.side, 3), np.uint8)
     labels = np.empty((plan.rows, len(plan.attributes)), np.float32)
+    codes = np.empty((plan.people, CODE_SIZE), np.float32)
     taught: list[NDArray[np.float16]] = []
     row = 0
-    for person in range(plan.people):
+    for number_of_person in range(plan.people):
         chips = []
-        for face, chip, known in _draw_person(plan, number * plan.people + person):
+        person = make_person(load_head(), number * plan.people + number_of_person, plan.seed, plan.rendering())
+        codes[number_of_person] = face_code(person)
+        for face, chip, known in _draw_person(plan, person):
             faces[row] = face
             labels[row] = [float(known.get(name, np.nan)) for name in plan.attributes]
             row += 1
@@ -115,6 +123,7 @@ def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
         "faces": faces,
         "people": np.repeat(np.arange(plan.people, dtype=np.int32), plan.images),
         "labels": labels,
+        "codes": codes,
         "taught": np.concatenate(taught) if taught else np.empty((plan.rows, 0), np.float16),
     }
     temporary = folder.with_name(f".{folder.name}")
@@ -127,7 +136,7 @@ def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
 
 
 def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
-    """Opens a shard.
+    """Opens a shard; one that was drawn for dlib's network as the teacher serves the others too.
 
     Raises:
         DataError: it is damaged, or of another run.
@@ -135,12 +144,18 @@ def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
     folder = shard_folder(root, number)
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is damaged ({error}): delete it, and it is drawn again") from error
-    if about != json.loads(json.dumps(asdict(plan))) | {"number": number}:
-        raise DataError(f"{folder} is of another run: choose another --out, or delete {root}")
-    return Shard(number, *arrays)
+    wanted = json.loads(json.dumps(asdict(plan))) | {"number": number}
+    if plan.teacher != "dlib" and isinstance(about, dict):
+        about["teacher"] = plan.teacher
+    if about != wanted:
+        raise DataError(f"{folder} is of another run: choose another --out or --pool, or delete {root}")
+    codes, taught = arrays.pop("codes"), arrays.pop("taught")
+    if plan.teacher != "dlib":
+        taught = codes[arrays["people"]] if plan.teacher == "renderer" else np.empty((plan.rows, 0), np.float32)
+    return Shard(number, **arrays, taught=taught)
 
 
 def drop_shards(root: Path, before: int) -> None:
@@ -151,20 +166,17 @@ def drop_shards(root: Path, before: int) -> None:
 
 
 def _draw_person(
-    plan: ShardPlan, identity: int
+    plan: ShardPlan, person: "Person"
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8] | None, dict[str, int]]]:
     """The pictures of a person: the stored face, the teacher's crop, and labels."""
     from kronface.runtime.dlib_network import CHIP
-    from kronface.synth.head import load_head
-    from kronface.synth.person import make_person
     from kronface.synth.picture import take_picture
 
-    rendering = plan.rendering()
-    person = make_person(load_head(), identity, plan.seed, rendering)
+    identity = person.identity.number
     wide = (reference_points(plan.size) + 0.5) + plan.size * MARGIN - 0.5
     found = []
     for image in range(plan.images):
-        picture = take_picture(plan.seed, identity, image, framing="celeba", person=person, rendering=rendering)
+        picture = take_picture(plan.seed, identity, image, framing="celeba", person=person, rendering=person.rendering)
         rng = np.random.default_rng([plan.seed, identity, image, 77])
         away = rng.normal(LANDMARK_BIAS, LANDMARK_ERROR) * plan.size
         face = align(picture.image, picture.landmarks, plan.side, wide - away)
@@ -189,7 +201,7 @@ def check_teacher(plan: ShardPlan) -> None:
         ConfigError: it is not installed.
         CheckpointError: its weights are damaged.
     """
-    if plan.teacher != "none":
+    if plan.teacher == "dlib":
         _teacher()
 
 
