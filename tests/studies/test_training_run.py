@@ -134,6 +134,16 @@ def test_options_that_do_not_fit(tmp_path: Path, options: dict[str, object], wor
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("option", ["variant", "margin", "fusion", "arm"])
+def test_an_unknown_network_is_told_before_anybody_is_drawn(tmp_path: Path, option: str) -> None:
+    stages: list[str] = []
+    options: dict[str, Any] = {option: "nonsense", "identities": 4, "images": 3, "out": tmp_path / "run"}
+    with pytest.raises(ConfigError, match="unknown .*'nonsense'"):
+        train(layout="synth", progress=lambda stage, done, total: stages.append(stage), **options)
+    assert stages == []
+    assert not (tmp_path / "run").exists()
+
+
 def tiny(root: Path, out: Path, **more: Any) -> str:  # noqa: ANN401 - any option
     options: dict[str, Any] = {"variant": "vgg19-quarter", "size": 32, "epochs": 1, "batch_size": 8}
     return train(root=root, out=out, **(options | {"precision": "fp32", "augment": "none"} | more))

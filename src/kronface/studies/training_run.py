@@ -1,5 +1,6 @@
 """One training run from pictures to a checkpoint: what `kronface train` does."""
 
+import functools
 import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,6 +152,8 @@ def train(
     if _is_finished(out, settings):
         return f"{out} holds this run, finished: choose another --out to repeat it"
 
+    import torch
+
     from kronface.data.augment import augmentation
     from kronface.data.scale import describe_scale, scale
     from kronface.hardware import resolve_device, resolve_precision
@@ -167,6 +170,22 @@ def train(
     _check_layout(
         layout, root=root, identities=identities, images=images, official=official, aligned=aligned, overlap=overlap
     )
+    make = functools.partial(
+        build,
+        variant=variant,
+        arm=arm,
+        predicted=predicted,
+        fused=fused,
+        fusion=fusion,
+        batch_norm=batch_norm,
+        logits_per_attribute=logits_per_attribute,
+        embedding_size=embedding_size,
+        margin=margin,
+        size=size,
+        seed=seed,
+    )
+    with torch.device("meta"):  # shapes alone: whether there is such a network, before anybody is drawn or read
+        make(identities=2)
     source: TrainingSource
     if layout == SYNTH:
         source = RenderedSource(
@@ -205,20 +224,7 @@ def train(
     people = splits["train"].identities()
     if arm != "attributes-only" and not people:
         raise ConfigError(f"{root} does not say who anybody is: choose --arm attributes-only, or bring its identities")
-    network = build(
-        variant=variant,
-        arm=arm,
-        predicted=predicted,
-        fused=fused,
-        identities=len(people),
-        fusion=fusion,
-        batch_norm=batch_norm,
-        logits_per_attribute=logits_per_attribute,
-        embedding_size=embedding_size,
-        margin=margin,
-        size=size,
-        seed=seed,
-    )
+    network = make(identities=len(people))
     if imagenet is not None:
         load_imagenet(network, imagenet)
     begun = None if start is None else take_over(network, start, take)
