@@ -136,6 +136,8 @@ class _Trainer:
         self.history: list[dict[str, float]] = []
         self.total = sum(recipe.passes(number) for number in range(recipe.rounds))
         self.passes = 0
+        self.usual = torch.zeros(0)
+        """(D,) the teacher's mean embedding."""
 
     def restore(self, start: Path | None) -> None:
         """Takes up what the last round left; where there is none, the weights of another checkpoint."""
@@ -167,6 +169,8 @@ class _Trainer:
         """One round."""
         recipe = self.recipe
         self._welcome(window[-1])
+        # A teacher's embeddings of renderings lie close together: what they differ in is what is to be learned.
+        self.usual = torch.from_numpy(np.asarray(held_out.taught, np.float32).mean(0)).to(self.device)
         weights = balanced_weights(torch.from_numpy(np.concatenate([shard.labels for shard in window]))).to(self.device)
         self.network.train()
         sums: dict[str, float] = {}
@@ -236,7 +240,9 @@ class _Trainer:
         labels = batch.labels.to(device)
         parts["attribute"] = recipe.attribute_weight * attribute_loss(output.attribute_logits.float(), labels, weights)
         if batch.taught.shape[1]:
-            parts["teacher"] = recipe.teacher_weight * teacher_loss(hidden, batch.taught.to(device).float())
+            parts["teacher"] = recipe.teacher_weight * teacher_loss(
+                hidden, batch.taught.to(device).float() - self.usual
+            )
         classes = batch.classes.to(device)
         identity = cosine_margin_loss(hidden, self.centres, classes, scale=recipe.scale, margin=margin)
         parts["identity"] = recipe.identity_weight * identity
