@@ -161,6 +161,18 @@ def test_two_trainings_share_a_pool(tmp_path: Path) -> None:
         pretrain(tmp_path / "d", recipe, card=ModelCard(), workers=0)
 
 
+def test_what_all_of_a_teachers_embeddings_share_is_not_learned(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, embedding_size=128, teacher="renderer", rounds=1)
+    losses = []
+    for name, shared in (("a", 0.0), ("b", 3.0)):
+        pretrain(tmp_path / name / "drawn", recipe, card=ModelCard(), pool=tmp_path / name)
+        for file in (tmp_path / name).rglob("codes.npy"):
+            np.save(file, np.load(file) + np.float32(shared))
+        history = pretrain(tmp_path / name / "run", recipe, card=ModelCard(), pool=tmp_path / name, workers=0)
+        losses.append(history[0]["teacher_loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
 def test_calibrated_probabilities_do_not_outlive_their_weights(whole: Path, tmp_path: Path) -> None:
     network = Network.from_pretrained(whole / LAST)
     assert network.attribute_branch is not None

@@ -138,8 +138,8 @@ def test_options_that_do_not_fit(tmp_path: Path, options: dict[str, object], wor
 def test_an_unknown_network_is_told_before_anybody_is_drawn(tmp_path: Path, option: str) -> None:
     stages: list[str] = []
     options: dict[str, Any] = {option: "nonsense", "identities": 4, "images": 3, "out": tmp_path / "run"}
-    with pytest.raises(ConfigError, match="unknown .*'nonsense'"):
-        train(layout="synth", progress=lambda stage, done, total: stages.append(stage), **options)
+    with pytest.raises(ConfigError, match=r"unknown .*'nonsense'"):
+        train(layout="synth", progress=lambda stage, *_: stages.append(stage), **options)
     assert stages == []
     assert not (tmp_path / "run").exists()
 
