@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from skimage.feature import local_binary_pattern
 
 from _people import area
 from kronface.data.records import Records
@@ -23,6 +22,7 @@ from kronface.faces.align import REFERENCE_SIZE
 from kronface.faces.detect import YuFaceDetector
 from kronface.files import write_json
 from kronface.hardware import processor_name
+from kronface.methods.lbp import LbpAhonen
 from kronface.runtime.embedder import Embedder, Floats, PixelEmbedder, Pixels
 from kronface.runtime.extract import extract
 from kronface.runtime.load import SHIPPED_NAMES, load_embedder, shipped
@@ -31,7 +31,6 @@ from kronface.runtime.verify import MirroredEmbedder
 PEOPLE, IMAGES = 20, 10
 RESAMPLES = 2000
 RESULT = Path(__file__).parent / "results" / "real.json"
-
 
 LABELS: dict[str, tuple[frozenset[int], frozenset[int]]] = {
     "Male": (frozenset(range(1, PEOPLE + 1)) - {8, 10}, frozenset({8, 10})),
@@ -43,7 +42,7 @@ LABELS: dict[str, tuple[frozenset[int], frozenset[int]]] = {
 
 
 class LbpEmbedder:
-    """Uniform local binary patterns (8 points, radius 2) in 7x7 windows; square roots of their shares (Hellinger)."""
+    """Ahonen's local binary patterns; square roots of their shares, so that a cosine compares them (Hellinger)."""
 
     fingerprint = about = "local binary patterns"
     size = REFERENCE_SIZE
@@ -53,13 +52,7 @@ class LbpEmbedder:
 
     def __call__(self, faces: Pixels) -> tuple[Floats, None]:
         """Aligned faces -> (N, 7 * 7 * 59) of length 1."""
-        rows = []
-        for face in faces:
-            codes = local_binary_pattern(face.mean(2).astype(np.uint8), 8, 2, "nri_uniform").astype(np.int64)
-            windows = codes.reshape(7, 16, 7, 16).transpose(0, 2, 1, 3).reshape(49, -1)
-            shares = np.stack([np.bincount(window, minlength=59) for window in windows]) / windows.shape[1]
-            rows.append(np.sqrt(shares / 49).ravel())
-        return np.array(rows, np.float32), None
+        return np.sqrt(LbpAhonen().embed(faces) / 49), None
 
 
 def main() -> None:
