@@ -3,17 +3,23 @@
 Each was trained in parts, `recipes/checkpoints/NAME/1.yaml` and so on, where each part begins from the weights that the
 one before it ended with. They are run in `runs/checkpoints/NAME`, where a training that was ended goes on, and then the
 network is calibrated, measured and written to `src/kronface/weights/NAME`. `--measure` does the latter alone, with what
-has been trained so far; `--begin-from` runs the last part alone, from another checkpoint.
+has been trained so far; `--begin-from` runs the last part alone, from another checkpoint. How each part went stands in
+`benchmarks/results/checkpoints.json`.
 """
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
+
+import polars as pl
 
 from kronface.cli.main import main as kronface
 from kronface.cli.progress import drawn_progress
-from kronface.files import Progress
+from kronface.files import Progress, write_json
+from kronface.network.checkpoint import read_card
 from kronface.runtime.load import SHIPPED_NAMES, WEIGHTS
-from kronface.studies.pretraining.loop import LAST
+from kronface.studies.pretraining.loop import LAST, METRICS
 from kronface.studies.pretraining.release import HeldOut, release
 from kronface.synth.export import write_folder
 from kronface.synth.settings import Rendering
@@ -21,6 +27,7 @@ from real import photographs
 
 RUNS = Path("runs/checkpoints")
 RECIPES = Path(__file__).parent.parent / "recipes" / "checkpoints"
+HISTORY = Path(__file__).parent / "results" / "checkpoints.json"
 
 PEOPLE = {"calibration": (600, 4, "usual"), "test": (400, 5, "usual"), "shifted": (200, 5, "shifted")}
 """How many, pictures of each, and in which world; their seeds are nobody else's."""
@@ -46,6 +53,7 @@ def main() -> None:
             development=photographs,
             progress=progress,
         )
+    keep_history(given.name)
     for key in ("rank1", "rank1_without_fusion", "rank1_shifted", "development"):
         print(f"{key}: {measured[key]}")
 
@@ -60,6 +68,24 @@ def train(name: str, begun: Path | None) -> None:
         if code:
             raise SystemExit(code)
         begun = out / LAST
+
+
+def keep_history(name: str) -> None:
+    """Writes how the parts that lie in the run's folder went; of others, what was written before stays."""
+    kept: dict[str, Any] = json.loads(HISTORY.read_text(encoding="utf-8")) if HISTORY.is_file() else {}
+    parts = kept.setdefault(name, {})
+    for path in sorted((RUNS / name).glob(f"*/{METRICS}")):
+        table = pl.read_csv(path)
+        counts = table["passes"].diff().fill_null(table["passes"][0])
+        training = read_card(path.parent / LAST).training
+        parts[path.parent.name] = {
+            "hours": round(float((counts / table["faces_per_second"]).sum()) / 3600, 2),
+            "seed": training["seed"],
+            "passes_before": training.get("passes_before", 0),
+            "processor": training["processor"],
+            "rounds": table.select("passes", "rank1", "balanced_accuracy").to_dicts(),
+        }
+    write_json(HISTORY, kept)
 
 
 def held_out(progress: Progress) -> HeldOut:

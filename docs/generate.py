@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -63,6 +64,9 @@ def measurements_page() -> str:
             "ablation",
             "table-1",
             "table-2",
+            "checkpoints",
+            "real",
+            "realism",
             STATISTICS.stem,
         ):  # they have pages of their own
             continue
@@ -128,6 +132,105 @@ def tables_page() -> str:
         heading, _, table = to_markdown(make(content)).partition("\n\n")
         parts.append(f"\n## {heading.strip('*')}\n\n{table}\nProcessors: {'; '.join(processors)}.\n")
     return "".join(parts)
+
+
+MOST_ROUNDS = 12
+"""Of a training's curve, about; the last one is always shown."""
+
+
+def networks_page() -> str:
+    """The networks that come with the package: what they are worth on photographs, and how they were trained."""
+    parts = [
+        NOTE,
+        "# The networks that come with the package\n\n"
+        "`rendered` was trained on rendered people alone, `distilled` was also taught by dlib's face network, which "
+        "has seen photographs. Their cards, beside the weights in `src/kronface/weights`, say what they are for, what "
+        "they are worth by group of people, and what the law asks.\n\n"
+        "## On photographs\n\n",
+    ]
+    path = RESULTS / "real.json"
+    if path.is_file():
+        parts.append(_photographs(json.loads(path.read_text(encoding="utf-8"))))
+    else:
+        parts.append("Not measured yet: `make bench-real`.\n")
+    parts.append("\n## How they were trained\n\n")
+    path = RESULTS / "checkpoints.json"
+    if path.is_file():
+        parts.append(_trainings(json.loads(path.read_text(encoding="utf-8"))))
+    else:
+        parts.append("Not trained yet: `make checkpoint-rendered`, `make checkpoint-distilled`.\n")
+    parts.append("\n## What makes a network that saw renderings know photographs\n\n")
+    path = RESULTS / "realism.json"
+    if path.is_file():
+        parts.append(_realism(json.loads(path.read_text(encoding="utf-8"))))
+    else:
+        parts.append("Not measured yet: `make bench-realism`.\n")
+    return "".join(parts)
+
+
+def _photographs(found: dict[str, Any]) -> str:
+    lines = [
+        f"`make bench-real`: people 1 to {found['people']} of the AT&T Laboratories Cambridge faces, {found['images']} "
+        f"grey pictures, {found['faces_not_found']} faces not found; one gallery picture of each person, the mean over "
+        f"all choices, 95 % intervals over people. The recipes were chosen by this set. Processor: "
+        f"{found['processor']}.\n\n| | rank-1 | AUC |\n| --- | --- | --- |\n"
+    ]
+    names = [key.removeprefix("auc_") for key in found if key.startswith("auc_")]
+    for name in names:
+        rank1, low, high = (found[f"rank1_{name}{end}"] for end in ("", "_low", "_high"))
+        lines.append(f"| {name} | {rank1:.3f} [{low:.3f}, {high:.3f}] | {found[f'auc_{name}']:.4f} |\n")
+    gains = {key: value for key, value in found.items() if "_minus_" in key}
+    if gains:
+        lines.append("\nDifferences of rank-1, paired by person: ")
+        said = [
+            f"{key.removeprefix('rank1_').replace('_', ' ')} {gain:+.3f} [{low:+.3f}, {high:+.3f}]"
+            for key, (gain, low, high) in gains.items()
+        ]
+        lines.append("; ".join(said) + ".\n")
+    for key, value in found.items():
+        if key.startswith("balanced_accuracy_"):
+            said = [f"{attribute} {share}" for attribute, share in value.items()]
+            lines.append(f"\nBalanced accuracy of {key.removeprefix('balanced_accuracy_')}: {', '.join(said)}.\n")
+    return "".join(lines)
+
+
+def _trainings(found: dict[str, Any]) -> str:
+    lines = [
+        "`make checkpoint-NAME` runs the parts of `recipes/checkpoints/NAME` one after the other. Hours are those of "
+        "one thread's training, without the drawing of faces. Rank-1 is that among people of whom training saw no "
+        "picture, all of a shard, by one gallery picture each.\n"
+    ]
+    for name, parts in found.items():
+        for part, run in parts.items():
+            last = run["rounds"][-1]
+            lines.append(
+                f"\n### {name}, part {part}\n\nSeed {run['seed']}, {last['passes'] + run['passes_before']:,} passes "
+                f"in all, {run['hours']} hours; processor: {run['processor']}.\n\n"
+                "| passes | rank-1 | balanced accuracy of attributes |\n| --- | --- | --- |\n"
+            )
+            step = max(1, round(len(run["rounds"]) / MOST_ROUNDS))
+            for row in run["rounds"][::-1][::step][::-1]:
+                passes = row["passes"] + run["passes_before"]
+                lines.append(f"| {passes:,} | {row['rank1']:.3f} | {row['balanced_accuracy']:.3f} |\n")
+    return "".join(lines)
+
+
+def _realism(found: dict[str, Any]) -> str:
+    lines = [
+        f"`make bench-realism`: each run {found['passes']:,} passes with dlib as the teacher, seeds "
+        f"{', '.join(map(str, found['seeds']))}; rank-1 on {found['people']['proxy']} rendered people of the shifted "
+        f"world and on {found['people']['photographs']} people of the photographs above, for each seed, and the "
+        f"difference from the whole recipe with its 95 % interval over people. Processor: {found['processor']}.\n\n"
+        "| left out | shifted world | difference | photographs | difference |\n| --- | --- | --- | --- | --- |\n"
+    ]
+    for name, row in found["differences"].items():
+        cells = []
+        for key in ("proxy", "photographs"):
+            cells.append(" and ".join(f"{value:.3f}" for value in row[key]))
+            away = row.get(f"{key}_minus_all")
+            cells.append("" if away is None else f"{away[0]:+.3f} [{away[1]:+.3f}, {away[2]:+.3f}]")
+        lines.append(f"| {'nothing' if name == 'all' else name} | {' | '.join(cells)} |\n")
+    return "".join(lines)
 
 
 GOALS = {
@@ -247,6 +350,7 @@ PAGES = {
     "dimensions.md": dimensions_page,
     "maps.md": maps_page,
     "measurements.md": measurements_page,
+    "networks.md": networks_page,
     "synth.md": synth_page,
     "synth-statistics.md": statistics_page,
     "tables.md": tables_page,
