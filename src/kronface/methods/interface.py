@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kronface.errors import DataError
 from kronface.files import Progress, no_progress
 
 Pixels = NDArray[np.uint8]
@@ -63,7 +64,11 @@ class IdentificationMethod(Protocol):
         ...
 
     def embed(self, images: Pixels) -> Floats:
-        """(N, S, S, 3) aligned faces -> (N, D) features."""
+        """(N, S, S, 3) aligned faces -> (N, D) features.
+
+        Raises:
+            DataError: pixels of another shape or type.
+        """
         ...
 
     def similarity(self, probes: Floats, gallery: Floats) -> Floats:
@@ -86,6 +91,16 @@ class AttributeMethod(Protocol):
     def predict(self, faces: Faces) -> Floats:
         """(N, T) in [0, 1]; from 0.5 on the answer is yes. Of the faces, images and landmarks are looked at alone."""
         ...
+
+
+def check_pixels(images: Pixels) -> None:
+    """Whether these are aligned faces.
+
+    Raises:
+        DataError: pixels of another shape or type.
+    """
+    if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] != 3 or images.dtype != np.uint8:
+        raise DataError(f"faces must be (N, S, S, 3) of uint8, not {images.shape} of {images.dtype}")
 
 
 def cosines(probes: Floats, gallery: Floats) -> Floats:

@@ -9,7 +9,7 @@ from sklearn.metrics.pairwise import additive_chi2_kernel
 from kronface.errors import ConfigError, DataError
 from kronface.faces.align import resize
 from kronface.files import Progress, no_progress
-from kronface.methods.interface import Faces, Floats, Pixels, nearness
+from kronface.methods.interface import Faces, Floats, Pixels, check_pixels, nearness
 
 NEIGHBOURS = 8
 BINS = 59
@@ -39,7 +39,7 @@ class LbpDevkit:
         Raises:
             DataError: pixels of another shape or type.
         """
-        _check(images)
+        check_pixels(images)
         found = np.empty((len(images), self.cells**2 * BINS), np.float32)
         inner = slice(self.radius, -self.radius)
         for row, image in enumerate(images):
@@ -87,7 +87,7 @@ class LbpAhonen:
         Raises:
             DataError: pixels of another shape or type, or too few for the windows.
         """
-        _check(images)
+        check_pixels(images)
         if images.shape[1] < self.windows + 2 * self.radius:
             raise DataError(f"faces of {images.shape[1]} pixels are too small for {self.windows} windows a side")
         found = np.empty((len(images), self.windows**2 * BINS), np.float32)
@@ -145,8 +145,3 @@ def histograms(numbers: NDArray[np.int64], cells: int) -> NDArray[np.float64]:
 
 def _grey(image: Pixels) -> NDArray[np.uint8]:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-
-
-def _check(images: Pixels) -> None:
-    if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] != 3 or images.dtype != np.uint8:
-        raise DataError(f"faces must be (N, S, S, 3) of uint8, not {images.shape} of {images.dtype}")

@@ -9,7 +9,7 @@ from kronface.data.augment import LUMA
 from kronface.errors import ConfigError
 from kronface.files import Progress, no_progress
 from kronface.losses.identity import identity_loss
-from kronface.methods.interface import Faces, Floats, Pixels, cosines
+from kronface.methods.interface import Faces, Floats, Pixels, check_pixels, cosines
 from kronface.methods.learning import Budget, learn, seeded, shuffled, smaller, varied
 
 MODEL_A: tuple[tuple[int, int], ...] = ((9, 48), (5, 96), (5, 128), (4, 192))
@@ -119,6 +119,7 @@ class LightenedCnn:
     @torch.no_grad()
     def embed(self, images: Pixels) -> Floats:
         """(N, S, S, 3) -> (N, 256)."""
+        check_pixels(images)
         small = smaller(images, self._size)
         parts = [self._network(_grey(small[start : start + 128])).numpy() for start in range(0, len(small), 128)]
         return np.concatenate(parts)

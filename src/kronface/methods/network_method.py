@@ -12,7 +12,7 @@ from kronface.files import Progress, no_progress
 from kronface.losses.attributes import attribute_loss, balanced_weights
 from kronface.losses.identity import identity_loss
 from kronface.losses.margin import MARGINS
-from kronface.methods.interface import Faces, Floats, Pixels
+from kronface.methods.interface import Faces, Floats, Pixels, check_pixels
 from kronface.methods.learning import Budget, learn, shuffled, smaller, varied
 from kronface.network.network import Network
 
@@ -122,6 +122,7 @@ def read_attributes(network: Network, images: Pixels) -> Floats:
 
 
 def _predict(network: Network, images: Pixels, *, attributes: bool) -> Floats:
+    check_pixels(images)
     parts = []
     for start in range(0, len(images), 128):
         found = network.predict(torch.from_numpy(smaller(images[start : start + 128], network.size)))
