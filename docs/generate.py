@@ -217,11 +217,11 @@ def _trainings(found: dict[str, Any]) -> str:
 
 def _realism(found: dict[str, Any]) -> str:
     lines = [
-        f"`make bench-realism`: each run {found['passes']:,} passes with dlib as the teacher, seeds "
+        f"`make bench-realism`: each run {found['passes']:,} passes of the compact network, seeds "
         f"{', '.join(map(str, found['seeds']))}; rank-1 on {found['people']['proxy']} rendered people of the shifted "
         f"world and on {found['people']['photographs']} people of the photographs above, for each seed, and the "
         f"difference from the whole recipe with its 95 % interval over people. Processor: {found['processor']}.\n\n"
-        "| left out | shifted world | difference | photographs | difference |\n| --- | --- | --- | --- | --- |\n"
+        "| | shifted world | difference | photographs | difference |\n| --- | --- | --- | --- | --- |\n"
     ]
     for name, row in found["differences"].items():
         cells = []
@@ -229,7 +229,7 @@ def _realism(found: dict[str, Any]) -> str:
             cells.append(" and ".join(f"{value:.3f}" for value in row[key]))
             away = row.get(f"{key}_minus_all")
             cells.append("" if away is None else f"{away[0]:+.3f} [{away[1]:+.3f}, {away[2]:+.3f}]")
-        lines.append(f"| {'nothing' if name == 'all' else name} | {' | '.join(cells)} |\n")
+        lines.append(f"| {name} | {' | '.join(cells)} |\n")
     return "".join(lines)
 
 
