@@ -1,17 +1,19 @@
 """What makes a network that saw renderings alone know photographs? Five ingredients, each left out in turn.
 
 Every run trains the compact network, taught by what the renderer knows of its people, for about twenty minutes of one
-core, with two seeds; one more run has dlib's network as its teacher instead. Each is measured on rendered people of the shifted world, which was fixed before any training, and on the photographs of the
-development set (`real.py`). Writes `benchmarks/results/realism.json`: rank-1 of each run, and its differences from the
-whole recipe, paired by seeds and people; their 95 % intervals are over people alone, with both seeds averaged, so look
-at the figures of each seed too. Finished runs are kept; all fourteen take four hours of one core, and two processes
-with `OMP_NUM_THREADS=1`, each for one `--seed`, two hours.
+core, with two seeds; one more run has dlib's network as its teacher instead. Each is measured on rendered people of the
+shifted world, which was fixed before any training, and on the photographs of the development set (`real.py`). Writes
+`benchmarks/results/realism.json`: rank-1 of each run, and its differences from the whole recipe, paired by seeds and
+people; their 95 % intervals are over people alone, with both seeds averaged, so look at the figures of each seed too.
+Runs that stand there are not run again; all fourteen take four hours of one core, and two processes with
+`OMP_NUM_THREADS=1`, each for one `--seed`, two hours.
 """
 
 import argparse
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,32 +70,37 @@ def main() -> None:
     parser.add_argument("--seed", type=int, choices=SEEDS, help="these runs alone")
     given = parser.parse_args()
     for seed in SEEDS if given.seed is None else (given.seed,):
+        work = given.work / f"seed-{seed}"
         for name, recipe in RECIPES.items():
-            folder = run_folder(given.work, name, seed)
-            own = replace(recipe, seed=seed)
-            if (folder / "right.json").is_file():
-                kept = json.loads((folder / "right.json").read_text(encoding="utf-8"))["recipe"]
-                if kept != json.loads(json.dumps(asdict(own))):
-                    raise SystemExit(f"{folder} holds a run of another recipe: name another --work")
+            own = json.loads(json.dumps(asdict(replace(recipe, seed=seed))))
+            kept = runs().get(name, {}).get(str(seed))
+            if kept is not None:
+                if kept["recipe"] != own:
+                    raise SystemExit(f"{RESULT} holds {name} by another recipe: delete the file to run all anew")
                 continue
+            out = work / "".join(letter for letter in name if letter.isalnum() or letter == " ").replace(" ", "-")
             with drawn_progress() as progress:
-                faces = given.work / "faces" / f"seed-{seed}" / ("-".join(own.without) or "all")
-                pretrain(folder / "run", own, card=card_of(own), pool=faces, progress=progress)
-                measured = measure(folder / "run" / LAST, given.work, progress)
-                write_json(folder / "right.json", measured | {"recipe": asdict(own)})
-            write_json(RESULT, collect(given.work))
-    print(json.dumps(collect(given.work)["differences"], indent=1))
+                faces = work / "faces" / ("-".join(recipe.without) or "all")
+                mine = replace(recipe, seed=seed)
+                pretrain(out, mine, card=card_of(mine), pool=faces, progress=progress)
+                measured = measure(out / LAST, work / "shifted", progress)
+            found = runs()
+            found.setdefault(name, {})[str(seed)] = measured | {"recipe": own}
+            write_json(RESULT, collect(found))
+    print(json.dumps(collect(runs())["differences"], indent=1))
 
 
-def run_folder(work: Path, name: str, seed: int) -> Path:
-    """Where a run lies."""
-    return work / "".join(letter for letter in name if letter.isalnum() or letter == " ").replace(" ", "-") / str(seed)
+def runs() -> dict[str, Any]:
+    """What is finished: by name and seed, each person's share of right answers on both sets."""
+    if not RESULT.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8"))["runs"]
+    return found
 
 
-def measure(checkpoint: Path, work: Path, progress: Progress) -> dict[str, object]:
+def measure(checkpoint: Path, root: Path, progress: Progress) -> dict[str, object]:
     """Right answers of each person on both sets."""
     people, images, world = PEOPLE["shifted"]
-    root = work / "shifted"
     rendering = Rendering(max_yaw_rad=LARGEST_YAW_RAD, world=world)
     seed = SEED + list(PEOPLE).index("shifted")
     write_folder(root, identities=people, images=images, seed=seed, rendering=rendering, progress=progress)
@@ -104,38 +111,37 @@ def measure(checkpoint: Path, work: Path, progress: Progress) -> dict[str, objec
     assert proxy.embeddings is not None
     assert real.embeddings is not None
     found = closed_set(proxy.embeddings, records.table["identity"].to_numpy(), resamples=2)
-    shares = (found.hits / found.probes_of).tolist()
-    photographs = right_answers(similarities(real.embeddings)).tolist()
+    shares = [round(float(share), 4) for share in found.hits / found.probes_of]
+    photographs = [round(float(share), 4) for share in right_answers(similarities(real.embeddings))]
     return {"proxy": shares, "photographs": photographs, "processor": processor_name()}
 
 
-def collect(work: Path) -> dict[str, object]:
+def collect(finished: dict[str, Any]) -> dict[str, object]:
     """Rank-1 and differences from the whole recipe, of all runs that are there under both seeds."""
-    runs: dict[str, dict[str, NDArray[np.float64]]] = {}
-    processors = set()
+    right: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name in RECIPES:
-        files = [run_folder(work, name, seed) / "right.json" for seed in SEEDS]
-        if all(path.is_file() for path in files):
-            contents = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-            processors |= {content["processor"] for content in contents}
-            runs[name] = {key: np.array([content[key] for content in contents]) for key in ("proxy", "photographs")}
+        seeds = finished.get(name, {})
+        if all(str(seed) in seeds for seed in SEEDS):
+            right[name] = {key: np.array([seeds[str(seed)][key] for seed in SEEDS]) for key in ("proxy", "photographs")}
+    processors = sorted({run["processor"] for seeds in finished.values() for run in seeds.values()})
     differences: dict[str, object] = {}
-    for name, found in runs.items():
+    for name, found in right.items():
         entry: dict[str, object] = {}
         for key, shares in found.items():
             entry[key] = [round(float(part), 4) for part in shares.mean(1)]
-            if name != "all" and "all" in runs:
-                away = (shares - runs["all"][key]).mean(0)
+            if name != "all" and "all" in right:
+                away = (shares - right["all"][key]).mean(0)
                 drawn = resample_counts(len(away), resamples=2000)
                 low, high = interval(ratio_of(drawn, away, np.ones(len(away))))
                 entry[f"{key}_minus_all"] = [round(float(part), 4) for part in (away.mean(), low, high)]
         differences[name] = entry
     return {
-        "processor": " and ".join(sorted(processors)),
+        "processor": " and ".join(processors),
         "passes": sum(WHOLE.passes(number) for number in range(WHOLE.rounds)),
         "seeds": list(SEEDS),
         "people": {"proxy": PEOPLE["shifted"][0], "photographs": PHOTOGRAPHED},
         "differences": differences,
+        "runs": finished,
     }
 
 
