@@ -73,7 +73,7 @@ class Filling:
                     if not self._problems.empty():
                         raise DataError(self._problems.get())
                     raise DataError("a process that renders people has died, perhaps for want of memory: start again")
-                progress("rendering people", count, len(numbers))
+                progress("rendering people" if self._processes else "waiting for faces", count, len(numbers))
                 time.sleep(0.2)
         if not self._keep:
             drop_shards(self._root, numbers.start)
