@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import yaml
 
 from kronface.cli.main import main as kronface
 from kronface.cli.progress import drawn_progress
@@ -62,9 +63,10 @@ def train(name: str, begun: Path | None) -> None:
     """Runs the parts one after the other; those that are done end at once."""
     parts = sorted((RECIPES / name).glob("*.yaml"), key=lambda path: int(path.stem))
     for part in parts if begun is None else parts[-1:]:
-        out = RUNS / name / part.stem
+        out, recipe = RUNS / name / part.stem, yaml.safe_load(part.read_text(encoding="utf-8"))
+        faces = RUNS / "faces" / f"{recipe['teacher']}-{recipe['seed']}"  # parts that can share them do
         start = [] if begun is None else ["--start", str(begun)]
-        code = kronface(["pretrain", "--config", str(part), "--out", str(out), *start])
+        code = kronface(["pretrain", "--config", str(part), "--out", str(out), "--pool", str(faces), *start])
         if code:
             raise SystemExit(code)
         begun = out / LAST

@@ -123,3 +123,22 @@ def test_a_wider_picture_is_cropped_to_its_middle() -> None:
     for view in views:
         assert any(np.array_equal(view, expected) for expected in (middle, middle[:, ::-1]))
     assert any(np.array_equal(view, middle) for view in views)
+
+
+def test_a_photograph_may_end_within_the_crop() -> None:
+    face = np.full((80, 80, 3), 200, np.uint8)
+    still = Augment(flip=0, shift=0, rotation_rad=0, scale=0, brightness=0, contrast=0, saturation=0, grey=0, edge=1)
+    widths, colours = [], set()
+    for seed in range(60):
+        view = still(face, np.random.default_rng(seed), size=64, margin=0.125)
+        kept = (view == 200).all(2)
+        rows, columns = kept.any(1), kept.any(0)
+        assert kept[np.ix_(rows, columns)].all()  # what is left is a rectangle
+        sides = [int(np.argmax(line)) for line in (rows, rows[::-1], columns, columns[::-1])]
+        assert 1 <= sum(width > 0 for width in sides) <= 3 or max(sides) == 0
+        widths += sides
+        colours |= set(np.unique(view[~kept]).tolist())
+    assert max(widths) == pytest.approx(16, abs=1)  # a quarter
+    assert 0 in colours
+    assert len(colours) > 5
+    assert face.min() == 200  # the picture itself stays as it was

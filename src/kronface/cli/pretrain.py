@@ -35,6 +35,7 @@ def pretrain(
     strength: float = 1.0,
     strength_at_first: float = 0.3,
     strength_to: float = 0.3,
+    edge: float = 0.0,
     max_yaw_rad: float = 0.9,
     without: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
     seed: int = 1,
@@ -80,6 +81,7 @@ def pretrain(
         strength: of the changes that faces go through, 0 to 1.
         strength_at_first: the same in the first round.
         strength_to: share of the rounds at which it has grown.
+        edge: probability that a photograph ends within the face's crop, black beyond.
         max_yaw_rad: largest turn of a head to either side.
         without: what is not drawn, as hats,flaws; names as in kronface synth write.
         seed: of weights, people, order and changes.
@@ -121,6 +123,7 @@ def pretrain(
         strength=strength,
         strength_at_first=strength_at_first,
         strength_to=strength_to,
+        edge=edge,
         max_yaw_rad=max_yaw_rad,
         without=ingredients(without),
         seed=seed,

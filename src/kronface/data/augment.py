@@ -29,6 +29,8 @@ class Augment:
         noise: largest standard deviation of added noise, as a share of the full range.
         jpeg: probability of a picture that was compressed, at a quality of 20 to 90.
         cover: probability of a rectangle of one colour over up to a third of each side.
+        edge: probability that the photograph ends within the face's crop, on one to three sides, by up to a quarter of
+            the crop: beyond it is black, as where an alignment reaches out of a picture, or one grey.
 
     Raises:
         ConfigError: a probability or share outside of [0, 1].
@@ -52,10 +54,11 @@ class Augment:
         noise: float = 0.0,
         jpeg: float = 0.0,
         cover: float = 0.0,
+        edge: float = 0.0,
     ) -> None:
         shares = {"flip": flip, "shift": shift, "scale": scale, "brightness": brightness, "contrast": contrast}
         shares |= {"saturation": saturation, "grey": grey, "gamma": gamma, "tint": tint, "blur": blur}
-        shares |= {"coarse": coarse, "noise": noise, "jpeg": jpeg, "cover": cover}
+        shares |= {"coarse": coarse, "noise": noise, "jpeg": jpeg, "cover": cover, "edge": edge}
         for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise ConfigError(f"augmentation: {name} is {value}, it must lie between 0 and 1")
@@ -74,6 +77,7 @@ class Augment:
         self.noise = noise
         self.jpeg = jpeg
         self.cover = cover
+        self.edge = edge
 
     def __call__(
         self, image: Image, rng: np.random.Generator, *, size: int | None = None, margin: float = 0.0
@@ -96,6 +100,8 @@ class Augment:
         linear = np.array([[cosine * mirror, -sine], [sine * mirror, cosine]])
         offset = np.array([centre + dx, centre + dy]) - linear @ (middle, middle)
         matrix = np.hstack([linear, offset[:, None]])
+        if self.edge and rng.random() < self.edge:
+            image = _ended(image, rng, margin)
         warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
         gain = 1 + rng.uniform(-self.contrast, self.contrast)
@@ -133,11 +139,24 @@ class Augment:
         return image
 
 
-def wild(strength: float = 1.0) -> Augment:
+def _ended(image: Image, rng: np.random.Generator, margin: float) -> Image:
+    """The picture, of which nothing is known beyond some of its sides."""
+    side = image.shape[0]
+    crop = side / (1 + 2 * margin)
+    beyond = 0 if rng.random() < 0.7 else int(rng.integers(0, 256))
+    image = image.copy()
+    for turn in rng.permutation(4)[: rng.integers(1, 4)]:
+        width = round(margin * crop + rng.uniform(0, 0.25) * crop)
+        np.rot90(image, turn)[:width] = beyond
+    return image
+
+
+def wild(strength: float = 1.0, *, edge: float = 0.0) -> Augment:
     """What photographs go through that renderings do not: for networks that are trained on the latter alone.
 
     Args:
         strength: 0 (flips alone) to 1.
+        edge: probability that the photograph ends within the crop.
     """
     return Augment(
         shift=0.05 * strength,
@@ -154,6 +173,7 @@ def wild(strength: float = 1.0) -> Augment:
         noise=0.06 * strength,
         jpeg=0.25 * strength,
         cover=0.15 * strength,
+        edge=edge,
     )
 
 

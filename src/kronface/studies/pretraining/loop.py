@@ -331,7 +331,7 @@ def _batch(
     window: Sequence[Shard], chosen: NDArray[np.int64], recipe: PretrainingRecipe, strength: float, seed: list[int]
 ) -> _Batch:
     rng = np.random.default_rng(seed)
-    augment = wild(strength)
+    augment = wild(strength, edge=recipe.edge)
     places = [divmod(int(index), recipe.people * recipe.images) for index in chosen]
     images = [
         augment(np.asarray(window[shard].faces[row]), rng, size=recipe.size, margin=MARGIN) for shard, row in places

@@ -59,6 +59,8 @@ class PretrainingRecipe:
     strength_at_first: float = 0.3
     strength_to: float = 0.3
     """Share of the rounds at which it has grown."""
+    edge: float = 0.0
+    """Probability that a photograph ends within the face's crop."""
     max_yaw_rad: float = 0.9
     without: tuple[str, ...] = ()
     """Ingredients of rendering that are left out (`synth.settings.INGREDIENTS`)."""
@@ -94,6 +96,7 @@ class PretrainingRecipe:
             "strength",
             "strength_at_first",
             "strength_to",
+            "edge",
         )
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
