@@ -26,7 +26,6 @@ from kronface.methods.lbp import LbpAhonen
 from kronface.runtime.embedder import Embedder, Floats, PixelEmbedder, Pixels
 from kronface.runtime.extract import extract
 from kronface.runtime.load import SHIPPED_NAMES, load_embedder, shipped
-from kronface.runtime.verify import MirroredEmbedder
 
 PEOPLE, IMAGES = 20, 10
 RESAMPLES = 2000
@@ -63,7 +62,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
     embedders: dict[str, Embedder] = {
-        name: MirroredEmbedder(load_embedder(path))
+        name: load_embedder(path)
         for name, path in (
             shipped() | {key: getattr(given, key) for key in SHIPPED_NAMES if getattr(given, key)}
         ).items()
@@ -97,10 +96,7 @@ def main() -> None:
 
 
 def photographs(embedder: Embedder, thresholds: Calibration) -> dict[str, float | int | str]:
-    """What a card says of photographs: rank-1, AUC, attributes, and what the thresholds do with strangers.
-
-    The network is used as `kronface identify` uses it: without mirrored pictures.
-    """
+    """What a card says of photographs: rank-1, AUC, attributes, and what the thresholds do with strangers."""
     records = development_set()
     found = extract(records, embedder, detector=YuFaceDetector())
     assert found.embeddings is not None

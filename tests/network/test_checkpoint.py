@@ -54,6 +54,26 @@ def test_fingerprint_covers_weights_preprocessing_and_attribute_lists() -> None:
     assert mark != fingerprint(touched)
 
 
+def test_a_network_that_adds_mirror_images(tmp_path: Path) -> None:
+    plain, network = small().eval(), small().eval()
+    network.flip = True
+    assert fingerprint(network) != fingerprint(plain)
+    assert "flip" not in plain.preprocessing
+    network.save_pretrained(tmp_path)
+    loaded = Network.from_pretrained(tmp_path)
+    assert loaded.flip
+    faces = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    own, mirrored = (plain.predict(images) for images in (faces, faces.flip(2)))
+    found = loaded.predict(faces)
+    assert own.embeddings is not None
+    assert mirrored.embeddings is not None
+    assert found.embeddings is not None
+    both = own.embeddings + mirrored.embeddings
+    torch.testing.assert_close(found.embeddings, both / both.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(found.probabilities, own.probabilities)
+    torch.testing.assert_close(loaded.predict(faces.flip(2)).embeddings, found.embeddings)
+
+
 def test_fingerprint_does_not_depend_on_the_memory_format() -> None:
     assert fingerprint(small()) == fingerprint(small().to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 

@@ -21,6 +21,7 @@ from kronface.faces.align import REFERENCE_POINTS, align, realign
 from kronface.faces.detect import YuFaceDetector, largest_face
 from kronface.faces.image import read_image
 from kronface.network.checkpoint import ModelCard
+from kronface.network.network import Network
 from kronface.network.variants import build
 from kronface.runtime.calibrate import calibrate_embedder, save_calibration
 from kronface.runtime.dlib_network import POINTS, DlibEmbedder, model_path
@@ -69,6 +70,20 @@ def test_an_exported_network_says_the_same(checkpoint: Path, exported: Path) -> 
             assert other is not None
             np.testing.assert_allclose(one, other, atol=2e-6)
     assert load_embedder(exported).fingerprint == theirs.fingerprint  # the card beside the file
+
+
+def test_a_network_that_adds_mirror_images_says_the_same(checkpoint: Path, tmp_path: Path) -> None:
+    network = Network.from_pretrained(checkpoint)
+    network.flip = True
+    network.save_pretrained(tmp_path / "net")
+    assert main(["export", "--out", str(tmp_path / "net.onnx"), "--checkpoint", str(tmp_path / "net")]) == 0
+    ours, theirs = load_embedder(tmp_path / "net", device="cpu"), load_embedder(tmp_path / "net.yaml")
+    plain, found, other = (embedder(FACES)[0] for embedder in (load_embedder(checkpoint), ours, theirs))
+    assert plain is not None
+    assert found is not None
+    assert other is not None
+    np.testing.assert_allclose(found, other, atol=2e-6)
+    assert np.abs(found - plain).max() > 1e-3
 
 
 def test_identify_takes_the_card_and_its_thresholds(

@@ -125,6 +125,7 @@ def load(folder: Path) -> "Network":
             mean=preprocessing["mean"],
             std=preprocessing["std"],
         )
+        network.flip = bool(preprocessing.get("flip", False))
     except (KeyError, TypeError, ValueError, ConfigError, RuntimeError, MemoryError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"{folder / CONFIG} does not describe a network of this version: {reason}") from error

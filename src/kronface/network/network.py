@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kronface.errors import ConfigError
 from kronface.network.attribute_branch import AttributeBranch
@@ -94,6 +95,8 @@ class Network(nn.Module):
         self.predicted = tuple(predicted)
         self.fused = tuple(fused)
         self.size = size
+        self.flip = False
+        """Whether `predict` adds the mirrored face's embedding."""
         self.architecture = None if architecture is None else dict(architecture)
         per = 1 if attribute_branch is None else attribute_branch.logits_per_attribute
         columns = [self.predicted.index(name) * per + k for name in fused for k in range(per)]
@@ -151,8 +154,17 @@ class Network(nn.Module):
         """Aligned RGB pixels (N, size, size, 3) uint8 -> embeddings and attribute probabilities.
 
         Uses the network as it stands: call `eval()` first, or batch normalisation sees this batch's statistics.
-        `given` is as in `forward_fusion`.
+        `given` is as in `forward_fusion`. Where `flip` is set, an embedding is the sum of those of the face and of its
+        mirror image, scaled to length 1; probabilities are those of the face itself.
         """
+        found = self._predict(images, given)
+        if not self.flip or found.embeddings is None:
+            return found
+        mirrored = self._predict(images.flip(2), given).embeddings
+        assert mirrored is not None
+        return Prediction(functional.normalize(found.embeddings + mirrored), found.probabilities)
+
+    def _predict(self, images: Tensor, given: Tensor | None) -> Prediction:
         face = self.forward_trunk(self.preprocess(images))
         logits = self.forward_attributes(face)
         probabilities = None
@@ -166,13 +178,14 @@ class Network(nn.Module):
     @property
     def preprocessing(self) -> dict[str, Any]:
         """What a picture must go through before `forward`, as a checkpoint stores it."""
-        return {
+        prepared = {
             "size": self.size,
             "colour": "RGB",
             "mean": [float(value) for value in self.mean],
             "std": [float(value) for value in self.std],
             "alignment": "similarity transform of five landmarks to the 112x112 reference points, scaled to the size",
         }
+        return prepared | ({"flip": True} if self.flip else {})
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "Network":

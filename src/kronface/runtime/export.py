@@ -38,7 +38,7 @@ class Exported:
 
 
 class _Outputs(nn.Module):
-    """Preprocessed pictures (N, 3, size, size) -> what `Network.predict` gives, as a tuple of what there is."""
+    """Preprocessed pictures (N, 3, size, size) -> what `Network.predict` gives of the faces themselves, as a tuple."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -139,6 +139,7 @@ def _card(network: Network, named: ModelCard, out: Path, sha256: str) -> OnnxCar
         size=network.size,
         mean=tuple(preprocessing["mean"]),
         scale=tuple(preprocessing["std"]),
+        flip=network.flip,
         embedding=EMBEDDING,
         attributes=network.predicted,
         probabilities=PROBABILITIES if network.predicted else "",

@@ -69,6 +69,8 @@ def release(
 ) -> dict[str, Any]:
     """Writes the network that is handed out to `out`, and all figures of its card to `out/measured.json`.
 
+    It adds the embeddings of mirrored faces to those of the faces (`Network.flip`).
+
     Args:
         checkpoint: a pretraining's `last`.
         out: folder of the network: weights in half precision, configuration, card, thresholds.
@@ -91,6 +93,7 @@ def release(
     network.attribute_branch.reset_calibration()
     slopes, offsets = zip(*(platt(said.logits[:, k], labels[:, k]) for k in range(labels.shape[1])), strict=True)
     network.attribute_branch.calibrate(torch.tensor(slopes), torch.tensor(offsets))
+    network.flip = True
     # What is there already stays until the new one is whole.
     made = out.with_name(f".{out.name}")
     shutil.rmtree(made, ignore_errors=True)
@@ -189,15 +192,17 @@ def _faces(records: Records, size: int, progress: Progress) -> tuple[Pixels, NDA
 @torch.inference_mode()
 def _run(network: Network, faces: Pixels, *, given: Floats | None = None, batch_size: int = 128) -> _Outputs:
     """The network on faces; `given` (T,) are attribute logits that enter the fusion for everybody."""
-    assert network.identity_branch is not None
     embeddings, logits = [], []
     columns = list(network.fused_columns)
     for start in range(0, len(faces), batch_size):
         part = torch.from_numpy(faces[start : start + batch_size])
         same = None if given is None else torch.from_numpy(given[columns]).expand(len(part), -1)
-        found = network(network.preprocess(part), same)
-        embeddings.append(network.identity_branch.embed(found.hidden).numpy())
-        logits.append(found.attribute_logits.numpy())
+        said = network.predict(part, same).embeddings
+        found = network.forward_attributes(network.forward_trunk(network.preprocess(part)))
+        assert said is not None
+        assert found is not None
+        embeddings.append(said.numpy())
+        logits.append(found.numpy())
     return _Outputs(np.concatenate(embeddings), np.concatenate(logits))
 
 
