@@ -36,6 +36,9 @@ def pretrain(
     strength_at_first: float = 0.3,
     strength_to: float = 0.3,
     edge: float = 0.0,
+    mixed_styles: float = 0.0,
+    attribute_dropout: float = 0.0,
+    face_dropout: float = 0.0,
     max_yaw_rad: float = 0.9,
     without: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
     seed: int = 1,
@@ -82,6 +85,9 @@ def pretrain(
         strength_at_first: the same in the first round.
         strength_to: share of the rounds at which it has grown.
         edge: probability that a photograph ends within the face's crop, black beyond.
+        mixed_styles: probability that the first feature maps of a batch take on each other's means and deviations.
+        attribute_dropout: probability that a fused attribute is withheld from the identity branch.
+        face_dropout: the same for each entry of the face vector.
         max_yaw_rad: largest turn of a head to either side.
         without: what is not drawn, as hats,flaws; names as in kronface synth write.
         seed: of weights, people, order and changes.
@@ -124,6 +130,9 @@ def pretrain(
         strength_at_first=strength_at_first,
         strength_to=strength_to,
         edge=edge,
+        mixed_styles=mixed_styles,
+        attribute_dropout=attribute_dropout,
+        face_dropout=face_dropout,
         max_yaw_rad=max_yaw_rad,
         without=ingredients(without),
         seed=seed,

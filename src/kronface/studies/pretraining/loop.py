@@ -30,6 +30,7 @@ from kronface.network.parts import parts_of, take_over
 from kronface.studies.pretraining.filling import Filling
 from kronface.studies.pretraining.recipe import PretrainingRecipe
 from kronface.studies.pretraining.shards import MARGIN, Shard, check_teacher, make_shard, read_shard
+from kronface.training.mix_style import mixed_styles
 
 STATE, METRICS, SHARDS, LAST = "state.pt", "metrics.csv", "shards", "last"
 
@@ -175,7 +176,11 @@ class _Trainer:
         self.network.train()
         sums: dict[str, float] = {}
         start, before = time.perf_counter(), self.passes
-        with ThreadPoolExecutor(1) as thread:
+        pools = [layer for layer in self.network.trunk.modules() if isinstance(layer, nn.MaxPool2d)][:2]
+        if recipe.mixed_styles and not pools:
+            raise ConfigError(f"mixed_styles: {recipe.variant} has no max-pools, after which styles are mixed")
+        drawn = np.random.default_rng([recipe.seed, self.done, 5])
+        with ThreadPoolExecutor(1) as thread, mixed_styles(pools, recipe.mixed_styles, drawn):
             for batch in self._batches(window, thread):
                 share = self.passes / self.total
                 for group in self.optimizer.param_groups:
@@ -232,13 +237,11 @@ class _Trainer:
     def _losses(self, batch: _Batch, weights: Tensor, margin: float) -> dict[str, Tensor]:
         recipe, device = self.recipe, self.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            output = self.network(self.network.preprocess(batch.images.to(device)))
+            logits, hidden = self._forward(batch.images.to(device))
         parts: dict[str, Tensor] = {}
-        assert output.hidden is not None
-        assert output.attribute_logits is not None
-        hidden = output.hidden.float()
+        hidden = hidden.float()
         labels = batch.labels.to(device)
-        parts["attribute"] = recipe.attribute_weight * attribute_loss(output.attribute_logits.float(), labels, weights)
+        parts["attribute"] = recipe.attribute_weight * attribute_loss(logits.float(), labels, weights)
         if batch.taught.shape[1]:
             parts["teacher"] = recipe.teacher_weight * teacher_loss(
                 hidden, batch.taught.to(device).float() - self.usual
@@ -247,6 +250,19 @@ class _Trainer:
         identity = cosine_margin_loss(hidden, self.centres, classes, scale=recipe.scale, margin=margin)
         parts["identity"] = recipe.identity_weight * identity
         return parts
+
+    def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Faces -> attribute logits, and the identity branch's hidden layer, from which some things are withheld."""
+        network, recipe = self.network, self.recipe
+        face = network.forward_trunk(network.preprocess(images))
+        logits = network.forward_attributes(face)
+        assert logits is not None
+        assert network.identity_branch is not None
+        given = logits[:, network.fused_columns]
+        rng = np.random.default_rng([recipe.seed, self.steps, 6])
+        given = given * _kept(rng, given, recipe.attribute_dropout)
+        face = face * _kept(rng, face, recipe.face_dropout) / (1 - recipe.face_dropout)
+        return logits, network.identity_branch.forward_hidden(network.forward_fusion(face, logits, given))
 
     @torch.no_grad()
     def _welcome(self, shard: Shard) -> None:
@@ -344,6 +360,15 @@ def _batch(
         torch.tensor(classes),
         torch.from_numpy(np.stack([window[shard].labels[row] for shard, row in places])),
         torch.from_numpy(np.stack([window[shard].taught[row] for shard, row in places])),
+    )
+
+
+def _kept(rng: np.random.Generator, values: Tensor, dropout: float) -> Tensor:
+    """1 for what is kept, 0 for what is not; nothing is drawn where everything is kept."""
+    if not dropout:
+        return torch.ones((), device=values.device)
+    return torch.from_numpy((rng.random(tuple(values.shape), np.float32) >= dropout).astype(np.float32)).to(
+        values.device
     )
 
 

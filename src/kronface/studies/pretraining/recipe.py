@@ -61,6 +61,12 @@ class PretrainingRecipe:
     """Share of the rounds at which it has grown."""
     edge: float = 0.0
     """Probability that a photograph ends within the face's crop."""
+    mixed_styles: float = 0.0
+    """Probability that a batch's maps take on each other's styles, after each of the first two max-pools."""
+    attribute_dropout: float = 0.0
+    """Probability that a fused attribute's logit is 0 for the identity branch: on photographs some are wrong."""
+    face_dropout: float = 0.0
+    """Probability that an entry of the face vector is 0 for the identity branch of a face."""
     max_yaw_rad: float = 0.9
     without: tuple[str, ...] = ()
     """Ingredients of rendering that are left out (`synth.settings.INGREDIENTS`)."""
@@ -97,6 +103,9 @@ class PretrainingRecipe:
             "strength_at_first",
             "strength_to",
             "edge",
+            "mixed_styles",
+            "attribute_dropout",
+            "face_dropout",
         )
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
@@ -104,6 +113,8 @@ class PretrainingRecipe:
         for name in ("weight_decay", "teacher_weight", "identity_weight", "attribute_weight", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be at least 0")
+        if self.face_dropout == 1:
+            raise ConfigError("face_dropout is 1: something of the face must be left")
         self.shards().rendering()
         if self.people < 2 or self.images < 2:
             raise ConfigError("people and images must be at least 2: identities are told apart, each by several faces")
