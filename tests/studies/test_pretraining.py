@@ -33,7 +33,7 @@ from kronface.synth.picture import take_picture
 RECIPE = PretrainingRecipe(
     rounds=3, window=2, people=4, images=2, batch_size=4, size=32, embedding_size=16, warm_up=2, seed=3
 )
-WITHHELD = replace(RECIPE, edge=0.4, mixed_styles=0.5, attribute_dropout=0.5, face_dropout=0.2, repeats=2)
+WITHHELD = replace(RECIPE, edge=0.4, mixed_styles=0.5, attribute_errors=0.5, face_dropout=0.2, repeats=2, head_start=1)
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +58,17 @@ def test_all_that_is_drawn_by_lot_is_drawn_again(tmp_path: Path) -> None:
         pretrain(tmp_path / "parts", WITHHELD, card=ModelCard(), pool=tmp_path / "pool", progress=interrupt)
     pretrain(tmp_path / "parts", WITHHELD, card=ModelCard(), pool=tmp_path / "pool")
     assert weights(tmp_path / "parts") == weights(tmp_path / "whole")
+    assert [WITHHELD.passes(number) for number in range(3)] == [32, 32, 32]
+    assert len(list((tmp_path / "pool" / SHARDS).iterdir())) == 4
 
 
-@pytest.mark.parametrize("withheld", [0.0, 1.0])
-def test_attributes_that_are_withheld_teach_nothing(tmp_path: Path, withheld: float) -> None:
-    recipe = replace(RECIPE, attribute_weight=0.0, weight_decay=0.0, attribute_dropout=withheld, average=0.0)
+@pytest.mark.parametrize("wrong", [0.0, 1.0])
+def test_attributes_of_others_teach_nothing(tmp_path: Path, wrong: float) -> None:
+    recipe = replace(RECIPE, attribute_weight=0.0, weight_decay=0.0, attribute_errors=wrong, average=0.0)
     pretrain(tmp_path, recipe, card=ModelCard())
     name = "attribute_branch.logits.weight"
     before, after = recipe.network().state_dict()[name], Network.from_pretrained(tmp_path / LAST).state_dict()[name]
-    assert torch.equal(before, after) == bool(withheld)
+    assert torch.equal(before, after) == bool(wrong)
 
 
 def test_an_interrupted_training_ends_the_same(whole: Path, tmp_path: Path) -> None:

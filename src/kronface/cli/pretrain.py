@@ -13,6 +13,7 @@ def pretrain(
     start: Path | None = None,
     window: int = 8,
     repeats: int = 1,
+    head_start: int = 0,
     people: int = 400,
     images: int = 10,
     variant: str = "vgg19-quarter",
@@ -37,7 +38,7 @@ def pretrain(
     strength_to: float = 0.3,
     edge: float = 0.0,
     mixed_styles: float = 0.0,
-    attribute_dropout: float = 0.0,
+    attribute_errors: float = 0.0,
     face_dropout: float = 0.0,
     max_yaw_rad: float = 0.9,
     without: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
@@ -62,6 +63,7 @@ def pretrain(
         start: a checkpoint of this kind to begin from; its weights alone are taken over.
         window: rounds in which a face is used, each time under other changes.
         repeats: times that it is shown in each of them.
+        head_start: rounds' worth of people who are drawn before the first round.
         people: new ones in each round.
         images: of each person.
         variant: vgg19, vgg19-half, vgg19-quarter or compact.
@@ -86,8 +88,8 @@ def pretrain(
         strength_to: share of the rounds at which it has grown.
         edge: probability that a photograph ends within the face's crop, black beyond.
         mixed_styles: probability that the first feature maps of a batch take on each other's means and deviations.
-        attribute_dropout: probability that a fused attribute is withheld from the identity branch.
-        face_dropout: the same for each entry of the face vector.
+        attribute_errors: probability that a fused attribute is another face's, so that it is not trusted too much.
+        face_dropout: probability that an entry of the face vector is withheld from the identity branch.
         max_yaw_rad: largest turn of a head to either side.
         without: what is not drawn, as hats,flaws; names as in kronface synth write.
         seed: of weights, people, order and changes.
@@ -106,6 +108,7 @@ def pretrain(
         rounds=rounds,
         window=window,
         repeats=repeats,
+        head_start=head_start,
         people=people,
         images=images,
         teacher=teacher,
@@ -131,7 +134,7 @@ def pretrain(
         strength_to=strength_to,
         edge=edge,
         mixed_styles=mixed_styles,
-        attribute_dropout=attribute_dropout,
+        attribute_errors=attribute_errors,
         face_dropout=face_dropout,
         max_yaw_rad=max_yaw_rad,
         without=ingredients(without),

@@ -93,12 +93,12 @@ def pretrain(
     if trainer.done < recipe.rounds:
         faces = pool or out
         held_out = _held_out(faces / "held-out", recipe, progress)
-        first = max(0, trainer.done - recipe.window + 1)
+        first = max(0, recipe.newest(trainer.done) - recipe.window + 1)
         plan = recipe.shards()
-        last = recipe.rounds - 1
+        last = recipe.newest(recipe.rounds - 1)
         with Filling(faces / SHARDS, plan, first=first, last=last, workers=workers, keep=pool is not None) as filling:
             for number in range(trainer.done, recipe.rounds):
-                trainer.run(filling.window(number, recipe.window, progress), held_out, progress)
+                trainer.run(filling.window(recipe.newest(number), recipe.window, progress), held_out, progress)
     return trainer.history
 
 
@@ -169,7 +169,8 @@ class _Trainer:
     def run(self, window: Sequence[Shard], held_out: Shard, progress: Progress) -> None:
         """One round."""
         recipe = self.recipe
-        self._welcome(window[-1])
+        for shard in window if self.done == 0 else window[-1:]:
+            self._welcome(shard)
         # A teacher's embeddings of renderings lie close together: what they differ in is what is to be learned.
         self.usual = torch.from_numpy(np.asarray(held_out.taught, np.float32).mean(0)).to(self.device)
         weights = balanced_weights(torch.from_numpy(np.concatenate([shard.labels for shard in window]))).to(self.device)
@@ -219,7 +220,7 @@ class _Trainer:
         rows = recipe.people * recipe.images
         rng = np.random.default_rng([recipe.seed, self.done])
         order = np.concatenate([rng.permutation(len(window) * rows) for _ in range(recipe.repeats)])
-        count = recipe.passes(len(window) - 1) // recipe.batch_size
+        count = recipe.passes(self.done) // recipe.batch_size
 
         def make(step: int) -> _Batch:
             chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
@@ -252,7 +253,7 @@ class _Trainer:
         return parts
 
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Faces -> attribute logits, and the identity branch's hidden layer, from which some things are withheld."""
+        """Faces -> attribute logits, and the identity branch's hidden layer, which is told some things wrong."""
         network, recipe = self.network, self.recipe
         face = network.forward_trunk(network.preprocess(images))
         logits = network.forward_attributes(face)
@@ -260,8 +261,13 @@ class _Trainer:
         assert network.identity_branch is not None
         given = logits[:, network.fused_columns]
         rng = np.random.default_rng([recipe.seed, self.steps, 6])
-        given = given * _kept(rng, given, recipe.attribute_dropout)
-        face = face * _kept(rng, face, recipe.face_dropout) / (1 - recipe.face_dropout)
+        if recipe.attribute_errors:
+            others = torch.from_numpy(rng.permutation(len(given))).to(given.device)
+            wrong = torch.from_numpy(rng.random(tuple(given.shape)) < recipe.attribute_errors).to(given.device)
+            given = torch.where(wrong, given[others].detach(), given)
+        if recipe.face_dropout:
+            kept = torch.from_numpy(rng.random(tuple(face.shape)) >= recipe.face_dropout).to(face.device)
+            face = face * kept / (1 - recipe.face_dropout)
         return logits, network.identity_branch.forward_hidden(network.forward_fusion(face, logits, given))
 
     @torch.no_grad()
@@ -360,15 +366,6 @@ def _batch(
         torch.tensor(classes),
         torch.from_numpy(np.stack([window[shard].labels[row] for shard, row in places])),
         torch.from_numpy(np.stack([window[shard].taught[row] for shard, row in places])),
-    )
-
-
-def _kept(rng: np.random.Generator, values: Tensor, dropout: float) -> Tensor:
-    """1 for what is kept, 0 for what is not; nothing is drawn where everything is kept."""
-    if not dropout:
-        return torch.ones((), device=values.device)
-    return torch.from_numpy((rng.random(tuple(values.shape), np.float32) >= dropout).astype(np.float32)).to(
-        values.device
     )
 
 

@@ -29,6 +29,8 @@ class PretrainingRecipe:
     rounds: int = 60
     window: int = 8
     repeats: int = 1
+    head_start: int = 0
+    """Shards that are drawn before the first round."""
     people: int = 400
     images: int = 10
     teacher: str = "none"
@@ -63,8 +65,9 @@ class PretrainingRecipe:
     """Probability that a photograph ends within the face's crop."""
     mixed_styles: float = 0.0
     """Probability that a batch's maps take on each other's styles, after each of the first two max-pools."""
-    attribute_dropout: float = 0.0
-    """Probability that a fused attribute's logit is 0 for the identity branch: on photographs some are wrong."""
+    attribute_errors: float = 0.0
+    """Probability that a fused attribute's logit is another face's: on photographs many are wrong, and an identity
+    branch that trusts them too much tells two pictures of one person apart."""
     face_dropout: float = 0.0
     """Probability that an entry of the face vector is 0 for the identity branch of a face."""
     max_yaw_rad: float = 0.9
@@ -104,13 +107,13 @@ class PretrainingRecipe:
             "strength_to",
             "edge",
             "mixed_styles",
-            "attribute_dropout",
+            "attribute_errors",
             "face_dropout",
         )
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must lie between 0 and 1")
-        for name in ("weight_decay", "teacher_weight", "identity_weight", "attribute_weight", "seed"):
+        for name in ("head_start", "weight_decay", "teacher_weight", "identity_weight", "attribute_weight", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be at least 0")
         if self.face_dropout == 1:
@@ -152,9 +155,13 @@ class PretrainingRecipe:
             without=self.without,
         )
 
+    def newest(self, number: int) -> int:
+        """Number of the newest shard that a round shows."""
+        return number + self.head_start
+
     def passes(self, number: int) -> int:
         """Faces that a round shows: whole batches of the newest shards."""
-        faces = min(number + 1, self.window) * self.people * self.images * self.repeats
+        faces = min(self.newest(number) + 1, self.window) * self.people * self.images * self.repeats
         return faces // self.batch_size * self.batch_size
 
     def rate(self, share: float, steps: int) -> float:
