@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from _people import area
 from kronface.data.records import Records
-from kronface.evaluation.open_set import Calibration, measure
+from kronface.evaluation.open_set import Calibration, measure, tightened
 from kronface.faces.align import REFERENCE_SIZE
 from kronface.faces.detect import YuFaceDetector
 from kronface.files import write_json
@@ -95,8 +95,11 @@ def main() -> None:
     write_json(given.out, figures)
 
 
-def photographs(embedder: Embedder, thresholds: Calibration) -> dict[str, float | int | str]:
-    """What a card says of photographs: rank-1, AUC, attributes, and what the thresholds do with strangers."""
+def photographs(embedder: Embedder, thresholds: Calibration) -> tuple[dict[str, float | int | str], Calibration]:
+    """What a card says of photographs: rank-1, AUC, attributes, and what thresholds do that were set on renderings.
+
+    Also returns thresholds that are as strict here as they were there.
+    """
     records = development_set()
     found = extract(records, embedder, detector=YuFaceDetector())
     assert found.embeddings is not None
@@ -104,6 +107,8 @@ def photographs(embedder: Embedder, thresholds: Calibration) -> dict[str, float 
     scores = similarities(found.embeddings)
     rank1, low, high = interval(right_answers(scores))
     people = records.table["identity"].to_numpy()
+    before = measure(found.embeddings, people, thresholds, rounds=40)
+    thresholds, factor = tightened(thresholds, found.embeddings, people, rounds=40)
     strangers = measure(found.embeddings, people, thresholds, rounds=40)
     figures: dict[str, float | int | str] = {
         "rank1": rank1,
@@ -112,10 +117,12 @@ def photographs(embedder: Embedder, thresholds: Calibration) -> dict[str, float 
         "auc": round(auc(scores), 4),
         "faces_not_found": len(found.not_found),
         "enrolled": strangers.people,
+        "fpir_untightened": round(before.fpir, 4),
+        "tightened": factor,
         "fpir": round(strangers.fpir, 4),
         "fnir": round(strangers.fnir, 4),
     }
-    return figures | attribute_figures(found.probabilities, embedder.predicted)
+    return figures | attribute_figures(found.probabilities, embedder.predicted), thresholds
 
 
 def attribute_figures(probabilities: Floats, names: tuple[str, ...]) -> dict[str, str]:

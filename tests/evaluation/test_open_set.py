@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kronface.errors import CheckpointError, ConfigError, DataError
-from kronface.evaluation.open_set import Calibration, best_non_mate_scores, calibrate, measure
+from kronface.evaluation.open_set import Calibration, best_non_mate_scores, calibrate, measure, tightened
 from kronface.evaluation.templates import draw_images, normalise
 
 
@@ -105,6 +105,23 @@ def test_measure_by_plain_loops() -> None:
     assert found.fnir == pytest.approx(errors["negative"] / searches["negative"])
     assert 0 < found.fnir < 1
     assert (found.target_fpir, found.extrapolated, found.calibrated_on) == (0.05, False, 40)
+
+
+def test_thresholds_are_tightened_where_strangers_are_more_alike() -> None:
+    embeddings, identities = crowd(120, 4, 0.5, 3)
+    thresholds = calibrate(embeddings, identities)
+    others, owners = crowd(20, 6, 0.5, 4)
+    assert tightened(thresholds, others, owners, rounds=20)[1] > 0.7  # of the same kind: little is to be done
+    alike = others + 1.0  # all embeddings share a direction
+    before = measure(alike, owners, thresholds, rounds=20)
+    found, factor = tightened(thresholds, alike, owners, rounds=20)
+    after = measure(alike, owners, found, rounds=20)
+    assert before.fpir > 2 * thresholds.fpir
+    assert after.fpir <= thresholds.fpir
+    assert factor < 1
+    one = thresholds.scores[0][-1]
+    assert found.scores[0][-1] == pytest.approx(1 - (1 - one) * factor)
+    assert found.calibrated_on == thresholds.calibrated_on
 
 
 def test_a_network_that_maps_all_faces_to_one_point_finds_nobody() -> None:

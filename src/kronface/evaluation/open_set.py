@@ -1,7 +1,7 @@
 """Open-set identification in the terms of ISO/IEC 19795-1: thresholds for unknown people, FPIR and FNIR."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -280,6 +280,42 @@ def draw_searches(
         raise DataError("nobody has a spare image to search with: bring more images per person")
     row, mated, mates, rivals = zip(*parts, strict=True)
     return Searches(np.concatenate(row), np.concatenate(mated), np.concatenate(mates), np.concatenate(rivals))
+
+
+def tightened(
+    calibration: Calibration,
+    embeddings: ArrayLike,
+    identities: Sequence[str] | NDArray[np.str_],
+    *,
+    rounds: int = 10,
+    seed: int = 0,
+) -> tuple[Calibration, float]:
+    """Thresholds that keep their FPIR on people of another kind too: each one's distance from 1 is scaled down.
+
+    Args:
+        calibration: thresholds that were measured on many people.
+        embeddings: (N, D) of few people of another kind; NaN where no face was found.
+        identities: (N,) whose they are.
+        rounds: how often half of them are enrolled.
+        seed: of who is.
+
+    Returns:
+        The thresholds, and the factor of their distances from 1, at most 1: half of the few people, enrolled by one
+        image each, let no more strangers through than the calibration's FPIR.
+
+    Raises:
+        DataError: as `measure`.
+    """
+    searches = draw_searches(embeddings, identities, images=1, rounds=rounds, seed=seed)
+    limit = calibration.threshold_for(len(np.unique(identities)) // 2).score
+    strangers = ~searches.mated
+
+    def passes(factor: float) -> bool:
+        return bool(searches.names_strangers(1 - (1 - limit) * factor)[strangers].mean() <= calibration.fpir)
+
+    factor = next((step / 200 for step in range(200, 0, -1) if passes(step / 200)), 0.0)
+    scores = tuple(tuple(1 - (1 - score) * factor for score in row) for row in calibration.scores)
+    return replace(calibration, scores=scores), factor
 
 
 def measure(

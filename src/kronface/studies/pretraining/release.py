@@ -36,8 +36,8 @@ GROUPS = ("sex", "age", "tone", "ancestry")
 TRUTH = "truth.csv"
 MEASURED = "measured.json"
 
-Development = Callable[[Embedder, Calibration], dict[str, Any]]
-"""Measures a network, with its thresholds, on photographs; the figures by name, `rank1` among them."""
+Development = Callable[[Embedder, Calibration], tuple[dict[str, Any], Calibration]]
+"""Measures a network on photographs: figures by name, `rank1` among them, and thresholds that hold there too."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,12 @@ def release(
     said = _run(network, faces)
     owners = known.table["identity"].to_numpy()[rows]
     thresholds = calibrate(said.embeddings, owners, fpir=FPIR)
-    measured = _measure(network, embedder, thresholds, people, said.logits.mean(0), progress)
+    developed = None
     if development is not None:
-        measured["development"] = development(embedder, thresholds)
+        developed, thresholds = development(embedder, thresholds)
+    measured = _measure(network, embedder, thresholds, people, said.logits.mean(0), progress)
+    if developed is not None:
+        measured["development"] = developed
     figures = {key: measured[key] for key in ("rank1", "rank1_without_fusion", "rank1_shifted")}
     figures |= {f"development_{key}": value for key, value in measured.get("development", {}).items()}
     notes = card_notes(name, card, measured, thresholds)
@@ -252,20 +255,25 @@ def _photographs(found: Mapping[str, Any]) -> list[str]:
 def _unknown(measured: Mapping[str, Any], thresholds: Calibration) -> list[str]:
     found = measured["open_set"]
     said = [
-        f"The thresholds are set on {thresholds.calibrated_on} rendered people so that a share of {thresholds.fpir} of "
-        "the searches for strangers returns somebody (FPIR), for galleries of each size."
+        f"The thresholds were set on {thresholds.calibrated_on} rendered people so that a share of {thresholds.fpir} "
+        "of the searches for strangers returns somebody (FPIR), for galleries of each size."
     ]
-    if found:
-        said.append(
-            f"On other rendered people, {found['people']} of them enrolled, FPIR was {found['fpir']:.3f} and FNIR "
-            f"{found['fnir']:.3f}."
-        )
     developed = measured.get("development", {})
     if "fpir" in developed:
+        where = f"On photographs, with {developed['enrolled']} people enrolled, FPIR was"
+        if developed["tightened"] < 1:
+            said.append(
+                f"{where} {developed['fpir_untightened']} by these thresholds: strangers look more alike there. So "
+                f"each threshold's distance from 1 was scaled by {developed['tightened']}, after which FPIR on the "
+                f"same photographs is {developed['fpir']} and FNIR {developed['fnir']}."
+            )
+        else:
+            said.append(f"{where} {developed['fpir']} and FNIR {developed['fnir']}.")
+        said.append("On other photographs it may differ: measure your own by `kronface calibrate` where it matters.")
+    if found:
         said.append(
-            f"On the photographs, with {developed['enrolled']} people enrolled, FPIR was {developed['fpir']} and FNIR "
-            f"{developed['fnir']}: renderings are not photographs, so measure your own thresholds by `kronface "
-            "calibrate` where they matter."
+            f"On other rendered people, {found['people']} of them enrolled, FPIR is {found['fpir']:.3f} and FNIR "
+            f"{found['fnir']:.3f}."
         )
     return [" ".join(said)]
 
