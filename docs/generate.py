@@ -145,26 +145,26 @@ def networks_page() -> str:
         "# The networks that come with the package\n\n"
         "`rendered` was trained on rendered people alone, `distilled` was also taught by dlib's face network, which "
         "has seen photographs. Their cards, beside the weights in `src/kronface/weights`, say what they are for, what "
-        "they are worth by group of people, and what the law asks.\n\n"
-        "## On photographs\n\n",
+        "they are worth by group of people, and what the law asks.\n",
     ]
-    path = RESULTS / "real.json"
-    if path.is_file():
-        parts.append(_photographs(json.loads(path.read_text(encoding="utf-8"))))
-    else:
-        parts.append("Not measured yet: `make bench-real`.\n")
-    parts.append("\n## How they were trained\n\n")
-    path = RESULTS / "checkpoints.json"
-    if path.is_file():
-        parts.append(_trainings(json.loads(path.read_text(encoding="utf-8"))))
-    else:
-        parts.append("Not trained yet: `make checkpoint-rendered`, `make checkpoint-distilled`.\n")
-    parts.append("\n## What makes a network that saw renderings know photographs\n\n")
-    path = RESULTS / "realism.json"
-    if path.is_file():
-        parts.append(_realism(json.loads(path.read_text(encoding="utf-8"))))
-    else:
-        parts.append("Not measured yet: `make bench-realism`.\n")
+    for title, name, describe, missing in (
+        ("On photographs", "real", _photographs, "measured yet: `make bench-real`"),
+        (
+            "How they were trained",
+            "checkpoints",
+            _trainings,
+            "trained yet: `make checkpoint-rendered`, `make checkpoint-distilled`",
+        ),
+        (
+            "What makes a network that saw renderings know photographs",
+            "realism",
+            _realism,
+            "measured yet: `make bench-realism`",
+        ),
+    ):
+        path = RESULTS / f"{name}.json"
+        found = describe(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else f"Not {missing}.\n"
+        parts.append(f"\n## {title}\n\n{found}")
     return "".join(parts)
 
 

@@ -160,8 +160,9 @@ def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -
     with pytest.raises(DataError, match="another run"):
         read_shard(tmp_path, 1, replace(plan, seed=6))
     make_shard(tmp_path / "untaught", 1, replace(plan, teacher="none"))
-    with pytest.raises(DataError, match="another run"):
-        read_shard(tmp_path / "untaught", 1, plan)
+    for teacher in ("renderer", "dlib"):
+        with pytest.raises(DataError, match="another run"):
+            read_shard(tmp_path / "untaught", 1, replace(plan, teacher=teacher))
     (shard_folder(tmp_path, 1) / "faces.npy").write_bytes(b"x")
     with pytest.raises(DataError, match="damaged"):
         read_shard(tmp_path, 1, plan)

@@ -7,11 +7,8 @@ from kronface.data.attributes import FUSED, PREDICTED
 from kronface.errors import ConfigError
 from kronface.network.network import Network
 from kronface.network.variants import build
-from kronface.studies.pretraining.shards import ShardPlan
+from kronface.studies.pretraining.shards import TEACHERS, ShardPlan
 
-TEACHERS = ("none", "renderer", "dlib")
-"""Whose embeddings of the same pictures are learned: nobody's, the renderer's own knowledge of a person
-(`synth.code.face_code`), or those of dlib's network."""
 TAUGHT_SIZE = 128
 """Numbers in any teacher's embedding."""
 VISIBLE = ("Eyeglasses", "Smiling", "No_Beard", "Gray_Hair", "Wearing_Hat")

@@ -35,6 +35,7 @@ from kronface.runtime.evaluate import evaluate
 GROUPS = ("sex", "age", "tone", "ancestry")
 TRUTH = "truth.csv"
 MEASURED = "measured.json"
+BATCH = 128
 
 Development = Callable[[Embedder, Calibration], tuple[dict[str, Any], Calibration]]
 """Measures a network on photographs: figures by name, `rank1` among them, and thresholds that hold there too."""
@@ -47,15 +48,6 @@ class HeldOut:
     calibration: Path
     test: Path
     shifted: Path
-
-
-@dataclass(frozen=True)
-class _Outputs:
-    """What a network says of faces, one row each."""
-
-    embeddings: Floats
-    logits: Floats
-    """(N, T) one per attribute, uncalibrated."""
 
 
 def release(
@@ -88,10 +80,10 @@ def release(
         raise CheckpointError(f"{checkpoint} is no joint network with a fusion: release one that is")
     known = rendered_people(people.calibration)
     faces, rows = _faces(known, network.size, progress)
-    said = _run(network, faces)
+    logits = _logits(network, faces)
     labels = known.labels(network.predicted)[rows]
     network.attribute_branch.reset_calibration()
-    slopes, offsets = zip(*(platt(said.logits[:, k], labels[:, k]) for k in range(labels.shape[1])), strict=True)
+    slopes, offsets = zip(*(platt(logits[:, k], labels[:, k]) for k in range(labels.shape[1])), strict=True)
     network.attribute_branch.calibrate(torch.tensor(slopes), torch.tensor(offsets))
     network.flip = True
     # What is there already stays until the new one is whole.
@@ -99,13 +91,12 @@ def release(
     shutil.rmtree(made, ignore_errors=True)
     network.save_pretrained(made, card=card, half=True)  # from here on it is the one that is handed out
     embedder = NetworkEmbedder(Network.from_pretrained(made), device="cpu", name=name, licence=card.licence)
-    said = _run(network, faces)
     owners = known.table["identity"].to_numpy()[rows]
-    thresholds = calibrate(said.embeddings, owners, fpir=FPIR)
+    thresholds = calibrate(_embeddings(network, faces), owners, fpir=FPIR)
     developed = None
     if development is not None:
         developed, thresholds = development(embedder, thresholds)
-    measured = _measure(network, embedder, thresholds, people, said.logits.mean(0), progress)
+    measured = _measure(network, embedder, thresholds, people, _logits(network, faces).mean(0), progress)
     if developed is not None:
         measured["development"] = developed
     figures = {key: measured[key] for key in ("rank1", "rank1_without_fusion", "rank1_shifted")}
@@ -156,8 +147,9 @@ def _measure(
         rendered_people(people.shifted), embedder, name="the shifted world", detector=detector, progress=progress
     )
     faces, rows = _faces(test, network.size, progress)
-    embeddings = np.full((len(test), _run(network, faces[:1]).embeddings.shape[1]), np.nan, np.float32)
-    embeddings[rows] = _run(network, faces, given=usual).embeddings
+    found_rows = _embeddings(network, faces, given=usual)
+    embeddings = np.full((len(test), found_rows.shape[1]), np.nan, np.float32)
+    embeddings[rows] = found_rows
     without = closed_set(embeddings, test.table["identity"].to_numpy())
     return {
         "people": found["people"],
@@ -193,20 +185,26 @@ def _faces(records: Records, size: int, progress: Progress) -> tuple[Pixels, NDA
 
 
 @torch.inference_mode()
-def _run(network: Network, faces: Pixels, *, given: Floats | None = None, batch_size: int = 128) -> _Outputs:
-    """The network on faces; `given` (T,) are attribute logits that enter the fusion for everybody."""
-    embeddings, logits = [], []
-    columns = list(network.fused_columns)
-    for start in range(0, len(faces), batch_size):
-        part = torch.from_numpy(faces[start : start + batch_size])
-        same = None if given is None else torch.from_numpy(given[columns]).expand(len(part), -1)
-        said = network.predict(part, same).embeddings
+def _logits(network: Network, faces: Pixels) -> Floats:
+    """(N, T) one per attribute, uncalibrated."""
+    parts = []
+    for part in torch.from_numpy(faces).split(BATCH):
         found = network.forward_attributes(network.forward_trunk(network.preprocess(part)))
-        assert said is not None
         assert found is not None
-        embeddings.append(said.numpy())
-        logits.append(found.numpy())
-    return _Outputs(np.concatenate(embeddings), np.concatenate(logits))
+        parts.append(found.numpy())
+    return np.concatenate(parts)
+
+
+def _embeddings(network: Network, faces: Pixels, *, given: Floats | None = None) -> Floats:
+    """(N, D); `given` (T,) are attribute logits that enter the fusion for everybody."""
+    columns = list(network.fused_columns)
+    parts = []
+    for part in torch.from_numpy(faces).split(BATCH):
+        same = None if given is None else torch.from_numpy(given[columns]).expand(len(part), -1)
+        found = network.predict(part, same).embeddings
+        assert found is not None
+        parts.append(found.numpy())
+    return np.concatenate(parts)
 
 
 def card_notes(name: str, card: ModelCard, measured: Mapping[str, Any], thresholds: Calibration) -> str:

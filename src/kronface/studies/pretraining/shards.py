@@ -27,6 +27,10 @@ LANDMARK_ERROR = np.array([[0.021, 0.016], [0.02, 0.017], [0.02, 0.042], [0.021,
 """Means and standard deviations (5, 2) of the detector's landmarks around the exact ones, as shares of the crop's side
 (`benchmarks/landmarks.py`): faces are placed in training as it would place them."""
 
+TEACHERS = ("none", "renderer", "dlib")
+"""Whose embeddings of the same pictures are learned: nobody's, the renderer's own knowledge of a person
+(`synth.code.face_code`), or those of dlib's network. A shard holds what its teacher and those before it say."""
+
 ARRAYS = ("faces", "people", "labels", "codes", "taught")
 ABOUT = "about.json"
 
@@ -45,7 +49,7 @@ class ShardPlan:
     attributes: tuple[str, ...]
     """Whose labels are kept."""
     teacher: str
-    """'none', 'renderer' or 'dlib'; shards hold the codes that 'renderer' means in any case."""
+    """A name in `TEACHERS`."""
     max_yaw_rad: float
     without: tuple[str, ...] = ()
 
@@ -104,13 +108,14 @@ def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
     # Whole arrays from the start: thousands of small ones, kept between large ones that go, would tear memory apart.
     faces = np.empty((plan.rows, plan.side, plan.side, 3), np.uint8)
     labels = np.empty((plan.rows, len(plan.attributes)), np.float32)
-    codes = np.empty((plan.people, CODE_SIZE), np.float32)
+    codes = np.empty((plan.people, CODE_SIZE if plan.teacher != "none" else 0), np.float32)
     taught: list[NDArray[np.float16]] = []
     row = 0
     for number_of_person in range(plan.people):
         chips = []
         person = make_person(load_head(), number * plan.people + number_of_person, plan.seed, plan.rendering())
-        codes[number_of_person] = face_code(person)
+        if codes.shape[1]:
+            codes[number_of_person] = face_code(person)
         for face, chip, known in _draw_person(plan, person):
             faces[row] = face
             labels[row] = [float(known.get(name, np.nan)) for name in plan.attributes]
@@ -136,7 +141,7 @@ def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
 
 
 def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
-    """Opens a shard; one that was drawn for dlib's network as the teacher serves the others too.
+    """Opens a shard; one that was drawn for a teacher serves those before it in `TEACHERS` too.
 
     Raises:
         DataError: it is damaged, or of another run.
@@ -148,7 +153,7 @@ def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is damaged ({error}): delete it, and it is drawn again") from error
     wanted = json.loads(json.dumps(asdict(plan))) | {"number": number}
-    if plan.teacher != "dlib" and isinstance(about, dict):
+    if isinstance(about, dict) and about.get("teacher") in TEACHERS[TEACHERS.index(plan.teacher) :]:
         about["teacher"] = plan.teacher
     if about != wanted:
         raise DataError(f"{folder} is of another run: choose another --out or --pool, or delete {root}")
