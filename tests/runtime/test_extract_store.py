@@ -1,7 +1,6 @@
 """Embedding stores: what is in them, how work that was ended goes on, and what cannot be mixed."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -31,11 +30,12 @@ def children(pid: int) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
+    """Whether a process still runs; one that has ended but was not waited for yet does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
+    return state != "Z"
 
 
 def spoil(root: Path) -> Path:

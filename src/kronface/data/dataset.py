@@ -15,6 +15,7 @@ from kronface.data.records import Records
 from kronface.errors import DataError
 from kronface.faces.detect import Detector
 from kronface.files import Progress, no_progress
+from kronface.processes import end_with_parent
 
 CACHE_BYTES = 2 << 30
 """Aligned faces up to this many bytes are kept in memory."""
@@ -139,7 +140,11 @@ class FaceDataset(data.Dataset[dict[str, Tensor]]):
         labels = np.full((len(self), len(names)), np.nan, np.float32)
         progress(stage, 0, len(self))
         for batch in data.DataLoader(
-            plain, 16, num_workers=workers, multiprocessing_context=plain.start_method(workers)
+            plain,
+            16,
+            num_workers=workers,
+            multiprocessing_context=plain.start_method(workers),
+            worker_init_fn=end_with_parent,
         ):
             rows = batch["index"].numpy()
             faces[rows], labels[rows] = batch["image"].numpy(), batch["attributes"].numpy()

@@ -17,6 +17,7 @@ from kronface.errors import ConfigError, DataError, FaceNotFoundError, ImageErro
 from kronface.evaluation.embedding_store import ROWS_PER_PART, EmbeddingStore, Part, paths_digest
 from kronface.faces.detect import Detector
 from kronface.files import Progress, no_progress
+from kronface.processes import end_with_parent
 from kronface.runtime.embedder import Embedder, Floats
 
 Item = tuple[int, NDArray[np.uint8] | None, str, bool]
@@ -211,6 +212,7 @@ def _read(reader: FaceReader, rows: Sequence[int], batch_size: int, workers: int
         collate_fn=_collate,
         prefetch_factor=8 if workers else None,
         multiprocessing_context=reader.start_method if workers else None,
+        worker_init_fn=end_with_parent,
     )
     for items, faces in loader:
         whole = iter(faces.numpy())

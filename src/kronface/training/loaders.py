@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader
 from kronface.data.dataset import FaceDataset
 from kronface.data.replay import ReplayedDataset
 from kronface.data.sampling import RoundBatches
+from kronface.processes import end_with_parent
 
 
 class TrainingData(LightningDataModule):
@@ -71,5 +72,6 @@ class TrainingData(LightningDataModule):
                 persistent_workers=self.workers > 0,  # those that are spawned take seconds to start
                 pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
                 multiprocessing_context=self.dataset.start_method(self.workers),
+                worker_init_fn=end_with_parent,
             )
         return self._loader

@@ -8,6 +8,7 @@ from kronface.data.dataset import FaceDataset
 from kronface.evaluation.attributes import score
 from kronface.evaluation.identification import closed_set
 from kronface.network.network import Network
+from kronface.processes import end_with_parent
 
 
 def predict(
@@ -18,7 +19,13 @@ def predict(
     The network is put into eval mode for this, and back into the mode it was in.
     """
     workers = 0 if dataset.in_memory else workers
-    loader = DataLoader(dataset, batch_size, num_workers=workers, multiprocessing_context=dataset.start_method(workers))
+    loader = DataLoader(
+        dataset,
+        batch_size,
+        num_workers=workers,
+        multiprocessing_context=dataset.start_method(workers),
+        worker_init_fn=end_with_parent,
+    )
     was_training = network.training
     network.eval()
     embeddings: list[np.ndarray] = []

@@ -1,10 +1,7 @@
 """Processes that work side by side on a stream of jobs of any length."""
 
 import multiprocessing
-import multiprocessing.connection
-import os
 import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +9,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from kronface.errors import ConfigError
+from kronface.processes import end_with_parent
 from kronface.synth.export.job import prepare_drawing
 
 In = TypeVar("In")
@@ -104,13 +102,5 @@ def start_worker(prepare: Callable[[], None]) -> None:
 
     cv2.setNumThreads(1)  # the workers share the cores
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends them
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        # A parent that is killed cannot end its workers: they would wait for work for ever.
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    end_with_parent()
     prepare()
-
-
-def _end_with(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)
