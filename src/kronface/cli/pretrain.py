@@ -40,7 +40,10 @@ def pretrain(
     mixed_styles: float = 0.0,
     attribute_errors: float = 0.0,
     face_dropout: float = 0.0,
+    mixed: float = 0.0,
     max_yaw_rad: float = 0.9,
+    pitch_rad: float = 0.11,
+    redrawn_people: float = 0.0,
     without: list[str] | str = [],  # noqa: B006 - the command line shows it as the default
     seed: int = 1,
     device: str = "auto",
@@ -90,7 +93,10 @@ def pretrain(
         mixed_styles: probability that the first feature maps of a batch take on each other's means and deviations.
         attribute_errors: probability that a fused attribute is another face's, so that it is not trusted too much.
         face_dropout: probability that an entry of the face vector is withheld from the identity branch.
+        mixed: share of a batch that are faces between two people, of whom the teacher alone speaks.
         max_yaw_rad: largest turn of a head to either side.
+        pitch_rad: standard deviation of its nod.
+        redrawn_people: share of the people whose hair, spectacles, clothes and background are drawn anew in every picture.
         without: what is not drawn, as hats,flaws; names as in kronface synth write.
         seed: of weights, people, order and changes.
         device: auto, cpu, cuda or cuda:N.
@@ -136,7 +142,10 @@ def pretrain(
         mixed_styles=mixed_styles,
         attribute_errors=attribute_errors,
         face_dropout=face_dropout,
+        mixed=mixed,
         max_yaw_rad=max_yaw_rad,
+        pitch_rad=pitch_rad,
+        redrawn_people=redrawn_people,
         without=ingredients(without),
         seed=seed,
     )

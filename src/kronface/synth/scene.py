@@ -122,7 +122,7 @@ def draw_scene(head: Head, seed: int, identity: int, image: int, rendering: Rend
     rng = np.random.default_rng([seed, identity, 1 + image, 7])
     actions, expression = _draw_expression(head, rng, rendering)
     yaw = _draw_yaw(rng, rendering.max_yaw_rad)
-    pitch, roll = rng.normal(0, (0.11, 0.09))
+    pitch, roll = rng.normal(0, (rendering.pitch_rad, 0.09))
     distance = float(np.exp(rng.uniform(np.log(0.65), np.log(3.0))))
     lighting = _draw_lighting(rng, rendering)
     body_turn, backdrop = float(rng.uniform(0.2, 0.8)), int(rng.integers(1 << 31))

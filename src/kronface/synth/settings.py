@@ -36,6 +36,9 @@ WORLDS = ("usual", "shifted")
 
 LABEL_NOISE = ("none", "flips", "appearance")
 
+USUAL_PITCH_RAD = 0.11
+"""Standard deviation of a head's nod."""
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -43,6 +46,7 @@ class Rendering:
 
     Args:
         max_yaw_rad: largest turn of the head to either side, in radians.
+        pitch_rad: standard deviation of its nod, in radians; nobody nods by more than 0.5.
         redrawn: hair, spectacles, clothes and background are drawn anew in every picture, so that shape and skin alone
             carry the person.
         without: names in `INGREDIENTS` that are left out.
@@ -57,6 +61,7 @@ class Rendering:
     """
 
     max_yaw_rad: float = 1.309
+    pitch_rad: float = USUAL_PITCH_RAD
     redrawn: bool = False
     without: tuple[str, ...] = ()
     label_noise: str = "none"
@@ -67,6 +72,8 @@ class Rendering:
         """Validates."""
         if not 0 <= self.max_yaw_rad <= 1.571:
             raise ConfigError(f"max_yaw_rad is {self.max_yaw_rad}: it must lie between 0 and 1.571 (a quarter turn)")
+        if not 0 <= self.pitch_rad <= 0.5:
+            raise ConfigError(f"pitch_rad is {self.pitch_rad}: it must lie between 0 and 0.5")
         unknown = sorted(set(self.without) - set(INGREDIENTS))
         if unknown:
             raise ConfigError(f"without: unknown ingredient '{unknown[0]}': choose from {', '.join(INGREDIENTS)}")

@@ -43,8 +43,9 @@ class _Batch:
     images: Tensor
     """(B, S, S, 3) uint8."""
     classes: Tensor
-    """(B,) rows of the centres."""
+    """(B - M,) rows of the centres; the last M faces are between two people."""
     labels: Tensor
+    """(B, T), NaN for a face between two people."""
     taught: Tensor
 
 
@@ -218,12 +219,13 @@ class _Trainer:
         """The round's batches, each made while the one before is trained on."""
         recipe = self.recipe
         rows = recipe.people * recipe.images
+        drawn = recipe.batch_size - recipe.mixed_faces
         rng = np.random.default_rng([recipe.seed, self.done])
         order = np.concatenate([rng.permutation(len(window) * rows) for _ in range(recipe.repeats)])
         count = recipe.passes(self.done) // recipe.batch_size
 
         def make(step: int) -> _Batch:
-            chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+            chosen = order[step * drawn : (step + 1) * drawn]
             share = (self_passes + step * recipe.batch_size) / self.total
             return _batch(window, chosen, recipe, recipe.strength_at(share), [recipe.seed, self_done, step])
 
@@ -248,7 +250,7 @@ class _Trainer:
                 hidden, batch.taught.to(device).float() - self.usual
             )
         classes = batch.classes.to(device)
-        identity = cosine_margin_loss(hidden, self.centres, classes, scale=recipe.scale, margin=margin)
+        identity = cosine_margin_loss(hidden[: len(classes)], self.centres, classes, scale=recipe.scale, margin=margin)
         parts["identity"] = recipe.identity_weight * identity
         return parts
 
@@ -355,17 +357,24 @@ def _batch(
     rng = np.random.default_rng(seed)
     augment = wild(strength, edge=recipe.edge)
     places = [divmod(int(index), recipe.people * recipe.images) for index in chosen]
-    images = [
-        augment(np.asarray(window[shard].faces[row]), rng, size=recipe.size, margin=MARGIN) for shard, row in places
-    ]
+    faces = [window[shard].faces[row] for shard, row in places]
+    labels = [window[shard].labels[row] for shard, row in places]
+    taught = [window[shard].taught[row] for shard, row in places]
+    for _ in range(recipe.mixed_faces):
+        shard = window[rng.integers(len(window))]
+        row = rng.integers(len(shard.mixed))
+        faces.append(shard.mixed[row])
+        labels.append(np.full_like(labels[0], np.nan))
+        taught.append(shard.mixed_taught[row])
+    images = [augment(np.asarray(face), rng, size=recipe.size, margin=MARGIN) for face in faces]
     classes = [
         window[shard].number % recipe.window * recipe.people + int(window[shard].people[row]) for shard, row in places
     ]
     return _Batch(
         torch.from_numpy(np.stack(images)),
         torch.tensor(classes),
-        torch.from_numpy(np.stack([window[shard].labels[row] for shard, row in places])),
-        torch.from_numpy(np.stack([window[shard].taught[row] for shard, row in places])),
+        torch.from_numpy(np.stack(labels)),
+        torch.from_numpy(np.stack(taught)),
     )
 
 

@@ -8,6 +8,7 @@ from kronface.errors import ConfigError
 from kronface.network.network import Network
 from kronface.network.variants import build
 from kronface.studies.pretraining.shards import TEACHERS, ShardPlan
+from kronface.synth.settings import USUAL_PITCH_RAD
 
 TAUGHT_SIZE = 128
 """Numbers in any teacher's embedding."""
@@ -67,7 +68,12 @@ class PretrainingRecipe:
     branch that trusts them too much tells two pictures of one person apart."""
     face_dropout: float = 0.0
     """Probability that an entry of the face vector is 0 for the identity branch of a face."""
+    mixed: float = 0.0
+    """Share of a batch that are faces between two people, of whom the teacher alone speaks (`mixing.mixed_face`)."""
     max_yaw_rad: float = 0.9
+    pitch_rad: float = USUAL_PITCH_RAD
+    redrawn_people: float = 0.0
+    """Share of the people whose hair, spectacles, clothes and background are drawn anew in every picture."""
     without: tuple[str, ...] = ()
     """Ingredients of rendering that are left out (`synth.settings.INGREDIENTS`)."""
     seed: int = 1
@@ -106,6 +112,8 @@ class PretrainingRecipe:
             "mixed_styles",
             "attribute_errors",
             "face_dropout",
+            "mixed",
+            "redrawn_people",
         )
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
@@ -115,6 +123,10 @@ class PretrainingRecipe:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be at least 0")
         if self.face_dropout == 1:
             raise ConfigError("face_dropout is 1: something of the face must be left")
+        if self.mixed_faces == self.batch_size:
+            raise ConfigError(f"mixed is {self.mixed}: a batch must hold people too")
+        if self.mixed and self.teacher == "none":
+            raise ConfigError("mixed: only a teacher knows what a face between two people is: choose --teacher")
         self.shards().rendering()
         if self.people < 2 or self.images < 2:
             raise ConfigError("people and images must be at least 2: identities are told apart, each by several faces")
@@ -150,16 +162,24 @@ class PretrainingRecipe:
             teacher=self.teacher,
             max_yaw_rad=self.max_yaw_rad,
             without=self.without,
+            mixed=self.people * self.images if self.mixed_faces else 0,
+            redrawn_people=self.redrawn_people,
+            pitch_rad=self.pitch_rad,
         )
+
+    @property
+    def mixed_faces(self) -> int:
+        """Faces of a batch that are between two people."""
+        return round(self.mixed * self.batch_size)
 
     def newest(self, number: int) -> int:
         """Number of the newest shard that a round shows."""
         return number + self.head_start
 
     def passes(self, number: int) -> int:
-        """Faces that a round shows: whole batches of the newest shards."""
+        """Faces that a round shows: whole batches, of the newest shards and between their people."""
         faces = min(self.newest(number) + 1, self.window) * self.people * self.images * self.repeats
-        return faces // self.batch_size * self.batch_size
+        return faces // (self.batch_size - self.mixed_faces) * self.batch_size
 
     def rate(self, share: float, steps: int) -> float:
         """The learning rate after a share of all passes and so many steps."""

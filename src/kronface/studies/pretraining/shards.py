@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from kronface.errors import DataError
 from kronface.faces.align import REFERENCE_POINTS, REFERENCE_SIZE, align, reference_points
 from kronface.files import write_json
+from kronface.studies.pretraining.mixing import mixed_face
+from kronface.synth.settings import USUAL_PITCH_RAD
 
 if TYPE_CHECKING:
     from kronface.runtime.embedder import Embedder
@@ -32,6 +34,8 @@ TEACHERS = ("none", "renderer", "dlib")
 (`synth.code.face_code`), or those of dlib's network. A shard holds what its teacher and those before it say."""
 
 ARRAYS = ("faces", "people", "labels", "codes", "taught")
+MIXED = ("mixed", "mixed_codes", "mixed_taught")
+"""Arrays of a shard that has mixtures."""
 ABOUT = "about.json"
 
 
@@ -52,6 +56,12 @@ class ShardPlan:
     """A name in `TEACHERS`."""
     max_yaw_rad: float
     without: tuple[str, ...] = ()
+    mixed: int = 0
+    """Faces between two of its people (`mixed_face`)."""
+    redrawn_people: float = 0.0
+    """Share of the people whose hair, spectacles, clothes and background are drawn anew in every picture."""
+    pitch_rad: float = USUAL_PITCH_RAD
+    """Standard deviation of the heads' nod."""
 
     @property
     def side(self) -> int:
@@ -63,11 +73,14 @@ class ShardPlan:
         """Faces in a shard."""
         return self.people * self.images
 
-    def rendering(self) -> "Rendering":
-        """How people are drawn."""
+    def rendering(self, identity: int = 0) -> "Rendering":
+        """How a person is drawn."""
         from kronface.synth.settings import Rendering
 
-        return Rendering(max_yaw_rad=self.max_yaw_rad, without=self.without)
+        chosen = np.random.default_rng([self.seed, identity, 78]).random() < self.redrawn_people
+        return Rendering(
+            max_yaw_rad=self.max_yaw_rad, without=self.without, redrawn=bool(chosen), pitch_rad=self.pitch_rad
+        )
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,10 @@ class Shard:
     """(N, T)."""
     taught: NDArray[np.floating[Any]]
     """(N, D) the teacher's embeddings; (N, 0) without a teacher."""
+    mixed: NDArray[np.uint8]
+    """(M, side, side, 3) faces between two people."""
+    mixed_taught: NDArray[np.floating[Any]]
+    """(M, D) what the teacher says of them."""
 
 
 def shard_folder(root: Path, number: int) -> Path:
@@ -113,7 +130,8 @@ def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
     row = 0
     for number_of_person in range(plan.people):
         chips = []
-        person = make_person(load_head(), number * plan.people + number_of_person, plan.seed, plan.rendering())
+        identity = number * plan.people + number_of_person
+        person = make_person(load_head(), identity, plan.seed, plan.rendering(identity))
         if codes.shape[1]:
             codes[number_of_person] = face_code(person)
         for face, chip, known in _draw_person(plan, person):
@@ -131,6 +149,8 @@ def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
         "codes": codes,
         "taught": np.concatenate(taught) if taught else np.empty((plan.rows, 0), np.float16),
     }
+    if plan.mixed:
+        arrays |= _mix(plan, number, faces, codes)
     temporary = folder.with_name(f".{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
     temporary.mkdir(parents=True)
@@ -149,7 +169,10 @@ def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
     folder = shard_folder(root, number)
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in (*ARRAYS, *(MIXED if plan.mixed else ()))
+        }
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is damaged ({error}): delete it, and it is drawn again") from error
     wanted = json.loads(json.dumps(asdict(plan))) | {"number": number}
@@ -157,10 +180,31 @@ def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
         about["teacher"] = plan.teacher
     if about != wanted:
         raise DataError(f"{folder} is of another run: choose another --out or --pool, or delete {root}")
-    codes, taught = arrays.pop("codes"), arrays.pop("taught")
+    if not plan.mixed:
+        arrays |= dict.fromkeys(MIXED, np.empty((0, 0), np.float32))
+    codes, between = arrays.pop("codes"), arrays.pop("mixed_codes")
+    if plan.teacher == "none":
+        codes, between = codes[:, :0], between[:, :0]
     if plan.teacher != "dlib":
-        taught = codes[arrays["people"]] if plan.teacher == "renderer" else np.empty((plan.rows, 0), np.float32)
-    return Shard(number, **arrays, taught=taught)
+        arrays |= {"taught": codes[arrays["people"]], "mixed_taught": between}
+    return Shard(number, **arrays)
+
+
+def _mix(plan: ShardPlan, number: int, faces: NDArray[np.uint8], codes: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """Faces between any two people of a shard, and what the teachers say of them."""
+    rng = np.random.default_rng([plan.seed, number, 79])
+    mixed = np.empty((plan.mixed, plan.side, plan.side, 3), np.uint8)
+    between = np.empty((plan.mixed, codes.shape[1]), np.float32)
+    for row in range(plan.mixed):
+        one, other = rng.choice(plan.people, 2, replace=False)
+        first, second = (faces[person * plan.images + rng.integers(plan.images)] for person in (one, other))
+        mixed[row], share = mixed_face(first, second, rng)
+        between[row] = share * codes[one] + (1 - share) * codes[other]
+    taught = np.empty((plan.mixed, 0), np.float16)
+    if plan.teacher == "dlib":
+        parts = [mixed[start : start + 256] for start in range(0, plan.mixed, 256)]  # their crops are large
+        taught = np.concatenate([_taught([_chip(plan, face) for face in part]) for part in parts])
+    return {"mixed": mixed, "mixed_codes": between, "mixed_taught": taught}
 
 
 def drop_shards(root: Path, before: int) -> None:
@@ -178,16 +222,27 @@ def _draw_person(
     from kronface.synth.picture import take_picture
 
     identity = person.identity.number
-    wide = (reference_points(plan.size) + 0.5) + plan.size * MARGIN - 0.5
     found = []
     for image in range(plan.images):
         picture = take_picture(plan.seed, identity, image, framing="celeba", person=person, rendering=person.rendering)
         rng = np.random.default_rng([plan.seed, identity, image, 77])
         away = rng.normal(LANDMARK_BIAS, LANDMARK_ERROR) * plan.size
-        face = align(picture.image, picture.landmarks, plan.side, wide - away)
+        face = align(picture.image, picture.landmarks, plan.side, _stored_points(plan) - away)
         chip = align(picture.image, picture.landmarks, CHIP, _teachers_points()) if plan.teacher == "dlib" else None
         found.append((face, chip, picture.attributes))
     return found
+
+
+def _chip(plan: ShardPlan, face: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The teacher's crop of a stored face; blurred, where a picture would have more detail."""
+    from kronface.runtime.dlib_network import CHIP, POINTS
+
+    return align(face, _stored_points(plan), CHIP, POINTS)
+
+
+def _stored_points(plan: ShardPlan) -> NDArray[np.float64]:
+    """(5, 2) where landmarks are brought to in a stored face."""
+    return np.asarray((reference_points(plan.size) + 0.5) + plan.size * MARGIN - 0.5)
 
 
 @lru_cache(maxsize=1)
