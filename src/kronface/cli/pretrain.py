@@ -96,7 +96,7 @@ def pretrain(
         mixed: share of a batch that are faces between two people, of whom the teacher alone speaks.
         max_yaw_rad: largest turn of a head to either side.
         pitch_rad: standard deviation of its nod.
-        redrawn_people: share of the people whose hair, spectacles, clothes and background are drawn anew in every picture.
+        redrawn_people: share of the people whose hair, spectacles, clothes and background change with every picture.
         without: what is not drawn, as hats,flaws; names as in kronface synth write.
         seed: of weights, people, order and changes.
         device: auto, cpu, cuda or cuda:N.
