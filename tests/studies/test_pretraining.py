@@ -14,15 +14,17 @@ import torch
 from kronface.cli.main import main
 from kronface.data.augment import wild
 from kronface.errors import CheckpointError, ConfigError, DataError
-from kronface.faces.align import align
+from kronface.faces.align import align, reference_points
 from kronface.faces.detect import YuFaceDetector, largest_face
 from kronface.files import no_progress
 from kronface.network.checkpoint import ModelCard, read_card
 from kronface.network.network import Network
 from kronface.runtime.dlib_network import CHIP, POINTS, DlibEmbedder
+from kronface.runtime.verify import MirroredEmbedder
 from kronface.studies.pretraining import shards
 from kronface.studies.pretraining.filling import Filling
 from kronface.studies.pretraining.loop import LAST, METRICS, SHARDS, pretrain, running_mean
+from kronface.studies.pretraining.mixing import mixed_face
 from kronface.studies.pretraining.recipe import PretrainingRecipe
 from kronface.studies.pretraining.shards import MARGIN, _teachers_points, make_shard, read_shard, shard_folder
 from kronface.synth.code import face_code
@@ -33,7 +35,14 @@ from kronface.synth.picture import take_picture
 RECIPE = PretrainingRecipe(
     rounds=3, window=2, people=4, images=2, batch_size=4, size=32, embedding_size=16, warm_up=2, seed=3
 )
-WITHHELD = replace(RECIPE, edge=0.4, mixed_styles=0.5, attribute_errors=0.5, face_dropout=0.2, repeats=2, head_start=1)
+TAUGHT = replace(RECIPE, teacher="renderer", embedding_size=128)
+WITHHELD = replace(
+    replace(TAUGHT, mixed=0.5, redrawn_people=0.5, pitch_rad=0.2, repeats=2, head_start=1),
+    edge=0.4,
+    mixed_styles=0.5,
+    attribute_errors=0.5,
+    face_dropout=0.2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +67,7 @@ def test_all_that_is_drawn_by_lot_is_drawn_again(tmp_path: Path) -> None:
         pretrain(tmp_path / "parts", WITHHELD, card=ModelCard(), pool=tmp_path / "pool", progress=interrupt)
     pretrain(tmp_path / "parts", WITHHELD, card=ModelCard(), pool=tmp_path / "pool")
     assert weights(tmp_path / "parts") == weights(tmp_path / "whole")
-    assert [WITHHELD.passes(number) for number in range(3)] == [32, 32, 32]
+    assert [WITHHELD.passes(number) for number in range(3)] == [64, 64, 64]  # every second face lies between two people
     assert len(list((tmp_path / "pool" / SHARDS).iterdir())) == 4
 
 
@@ -168,6 +177,57 @@ def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -
         read_shard(tmp_path, 1, plan)
     assert json.loads((shard_folder(tmp_path, 1) / "about.json").read_text())["number"] == 1
     assert not shard_folder(tmp_path, 2).exists()
+
+
+def test_a_shard_holds_faces_between_its_people(tmp_path: Path) -> None:
+    recipe = PretrainingRecipe(people=3, images=2, batch_size=4, size=64, teacher="dlib", seed=5, mixed=0.25)
+    plan = recipe.shards()
+    assert (recipe.mixed_faces, plan.mixed) == (1, 6)
+    make_shard(tmp_path, 0, plan)
+    taught = read_shard(tmp_path, 0, plan)
+    assert taught.mixed.shape == taught.faces.shape
+    # Each is told by the teacher from what is seen of it, so that two of one pair differ.
+    expected = MirroredEmbedder(DlibEmbedder(device="cpu"))(
+        np.stack([align(face, (reference_points(64) + 0.5) + 8 - 0.5, CHIP, POINTS) for face in taught.mixed])
+    )[0]
+    np.testing.assert_allclose(taught.mixed_taught, expected, atol=2e-3)
+    known = read_shard(tmp_path, 0, replace(plan, teacher="renderer"))
+    codes = known.taught[::2]
+    for between in known.mixed_taught:  # on the line between two codes
+        shares, rest, *_ = np.linalg.lstsq(codes.T.astype(np.float64), between, rcond=None)
+        assert rest == pytest.approx(0, abs=1e-10)
+        assert sorted(shares)[0] == pytest.approx(0, abs=1e-5)
+        assert shares.sum() == pytest.approx(1, abs=1e-5)
+    assert read_shard(tmp_path, 0, replace(plan, teacher="none")).mixed_taught.shape == (6, 0)
+    assert not len(read_shard(tmp_path, 0, replace(plan, mixed=0)).mixed)
+    with pytest.raises(DataError, match="of another run"):
+        read_shard(tmp_path, 0, replace(plan, mixed=5))
+
+
+def test_a_face_between_two_people() -> None:
+    dark, light = np.full((40, 40, 3), 40, np.uint8), np.full((40, 40, 3), 200, np.uint8)
+    for seed in range(200):
+        face, share = mixed_face(dark, light, np.random.default_rng(seed))
+        again, _ = mixed_face(dark, light, np.random.default_rng(seed))
+        np.testing.assert_array_equal(face, again)
+        assert 0 < share < 1
+        if face.std() == 0 and face[0, 0, 0] > 41:  # blended evenly, and not masked in one light
+            assert face[0, 0, 0] == pytest.approx(share * 40 + (1 - share) * 200, abs=1)
+    # A mask that gives the first the face's middle gives it most of the face.
+    seen = [mixed_face(dark, light, np.random.default_rng(seed)) for seed in range(200)]
+    middle = np.array([1 - (face[15:30, 14:26].mean() - 40) / 160 for face, _ in seen])
+    shares = np.array([share for _, share in seen])
+    masked = np.array([face.std() > 5 for face, _ in seen])
+    assert masked.sum() > 20
+    assert np.corrcoef(middle[masked], shares[masked])[0, 1] > 0.9
+
+
+def test_only_some_peoples_habits_are_drawn_anew() -> None:
+    plan = PretrainingRecipe(redrawn_people=0.3, pitch_rad=0.2).shards()
+    renderings = [plan.rendering(identity) for identity in range(2000)]
+    assert np.mean([rendering.redrawn for rendering in renderings]) == pytest.approx(0.3, abs=0.04)
+    assert {rendering.pitch_rad for rendering in renderings} == {0.2}
+    assert not any(PretrainingRecipe().shards().rendering(identity).redrawn for identity in range(100))
 
 
 def test_two_trainings_share_a_pool(tmp_path: Path) -> None:
@@ -299,6 +359,10 @@ def test_the_running_mean_forgets_the_first_weights() -> None:
         {"seed": -1},
         {"without": ("hat",)},
         {"embedding_size": 64, "teacher": "dlib"},
+        {"mixed": 0.5},  # and nobody who knows
+        {"mixed": 1.0, "teacher": "renderer"},
+        {"redrawn_people": 2.0},
+        {"pitch_rad": 0.6},
     ],
 )
 def test_impossible_recipes(options: dict[str, object], tmp_path: Path) -> None:

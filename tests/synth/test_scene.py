@@ -88,6 +88,15 @@ def test_yaw_stays_within_its_limit(head: Head, limit: float) -> None:
         assert (yaw == usual)[usual <= limit].all()
 
 
+@pytest.mark.parametrize("deviation", [0.0, 0.2])
+def test_heads_nod_as_far_as_is_asked(head: Head, deviation: float) -> None:
+    scenes = [draw_scene(head, 2, 0, image, Rendering(pitch_rad=deviation)) for image in range(400)]
+    pitch = np.array([scene.pitch for scene in scenes])
+    assert pitch.std() == pytest.approx(deviation, rel=0.15)
+    usual = [draw_scene(head, 2, 0, image) for image in range(3)]
+    assert [scene.roll for scene in scenes[:3]] == [scene.roll for scene in usual]  # nothing else changes
+
+
 def test_flaws_are_rare(scenes: list[Scene]) -> None:
     flaws = [scene.flaws for scene in scenes]
     for rate, count in (

@@ -152,6 +152,8 @@ def test_ingredients_as_they_are_written() -> None:
         ({"max_yaw_rad": 1.6}, "between 0 and 1.571"),
         ({"max_yaw_rad": -0.1}, "between 0 and 1.571"),
         ({"max_yaw_rad": float("nan")}, "between 0 and 1.571"),
+        ({"pitch_rad": -0.1}, "between 0 and 0.5"),
+        ({"pitch_rad": float("nan")}, "between 0 and 0.5"),
         ({"without": ("hat",)}, "unknown ingredient 'hat'"),
         ({"label_noise": "much"}, "choose one of none, flips, appearance"),
     ],

@@ -161,7 +161,7 @@ def make_shard(root: Path, number: int, plan: ShardPlan) -> None:
 
 
 def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
-    """Opens a shard; one that was drawn for a teacher serves those before it in `TEACHERS` too.
+    """Opens a shard; one that was drawn for a teacher serves those before it in `TEACHERS`, and those without mixtures.
 
     Raises:
         DataError: it is damaged, or of another run.
@@ -178,6 +178,8 @@ def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
     wanted = json.loads(json.dumps(asdict(plan))) | {"number": number}
     if isinstance(about, dict) and about.get("teacher") in TEACHERS[TEACHERS.index(plan.teacher) :]:
         about["teacher"] = plan.teacher
+    if isinstance(about, dict) and not plan.mixed:
+        about["mixed"] = 0
     if about != wanted:
         raise DataError(f"{folder} is of another run: choose another --out or --pool, or delete {root}")
     if not plan.mixed:
