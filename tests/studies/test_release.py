@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network(network.preprocess(torch.from_numpy(rng.integers(0, 256, (16, 32, 32, 3), np.uint8))))
         assert network.attribute_branch is not None
         network.attribute_branch.logits.weight.mul_(30)
-    card = ModelCard("rendered people", "Apache-2.0", {"rounds": 1}, seen=("facescrub",))
+    card = ModelCard("rendered people; then others; then others", "Apache-2.0", {"rounds": 1}, seen=("facescrub",))
     network.eval().save_pretrained(out, card=card)
     return out
 
@@ -81,6 +81,7 @@ def test_what_is_handed_out(trained: Path, people: HeldOut, released: Path) -> N
     assert min(min(row) for row in thresholds.scores) >= 0.4  # half as far from 1 as they were measured
     card = read_card(released)
     assert card.seen == ("facescrub",)
+    assert card.training_data == "rendered people; then others"
     assert card.figures["development_rank1"] == 0.25
     assert 0 <= card.figures["rank1_without_fusion"] <= 1
     text = (released / "README.md").read_text()

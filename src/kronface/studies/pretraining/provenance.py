@@ -12,6 +12,8 @@ TAUGHT = (
     "VGG-Face"
 )
 LICENCE = "Apache-2.0"
+THEN = "; then "
+"""Between what one part of a training learned from, and what the next one did."""
 
 
 def card_of(recipe: PretrainingRecipe, start: Path | None = None) -> ModelCard:
@@ -35,8 +37,13 @@ def card_of(recipe: PretrainingRecipe, start: Path | None = None) -> ModelCard:
     before = read_card(start)
     passes = before.training.get("passes_altogether", before.training.get("passes", 0))
     return ModelCard(
-        f"{before.training_data}; then {data}",
+        f"{before.training_data}{THEN}{data}",
         LICENCE,
         {"passes_before": passes},
         tuple(dict.fromkeys((*before.seen, *seen))),
     )
+
+
+def each_once(training_data: str) -> str:
+    """The parts of a training's past, without those that learned from the same as one before."""
+    return THEN.join(dict.fromkeys(training_data.split(THEN)))

@@ -31,6 +31,7 @@ from kronface.network.network import Network
 from kronface.runtime.calibrate import FPIR, save_calibration
 from kronface.runtime.embedder import Embedder, Floats, NetworkEmbedder, Pixels
 from kronface.runtime.evaluate import evaluate
+from kronface.studies.pretraining.provenance import each_once
 
 GROUPS = ("sex", "age", "tone", "ancestry")
 TRUTH = "truth.csv"
@@ -76,6 +77,7 @@ def release(
         DataError: the people are missing or too few.
     """
     network, card = Network.from_pretrained(checkpoint), read_card(checkpoint)
+    card = replace(card, training_data=each_once(card.training_data))
     if network.fusion is None or network.attribute_branch is None or network.identity_branch is None:
         raise CheckpointError(f"{checkpoint} is no joint network with a fusion: release one that is")
     known = rendered_people(people.calibration)
@@ -227,7 +229,7 @@ def card_notes(name: str, card: ModelCard, measured: Mapping[str, Any], threshol
         f"| rank-1 | {measured['rank1']:.3f} [{low:.3f}, {high:.3f}] |",
         "| rank-1 with the fusion removed (everybody's mean attributes enter it) | "
         f"{measured['rank1_without_fusion']:.3f} |",
-        "| rank-1 in the shifted world (poses, lights, cameras and damage that training never drew) | "
+        "| rank-1 in the shifted world (lights, cameras and damage that training never drew, poses that it drew seldom) | "
         f"{measured['rank1_shifted']:.3f} |",
     ]
     if measured.get("development"):
