@@ -229,7 +229,7 @@ def card_notes(name: str, card: ModelCard, measured: Mapping[str, Any], threshol
         f"| rank-1 | {measured['rank1']:.3f} [{low:.3f}, {high:.3f}] |",
         "| rank-1 with the fusion removed (everybody's mean attributes enter it) | "
         f"{measured['rank1_without_fusion']:.3f} |",
-        "| rank-1 in the shifted world (lights, cameras and damage that training never drew, poses that it drew seldom) | "
+        "| rank-1 in the shifted world (lights, cameras and damage that training never drew, and rare poses) | "
         f"{measured['rank1_shifted']:.3f} |",
     ]
     if measured.get("development"):
