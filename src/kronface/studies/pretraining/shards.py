@@ -167,21 +167,20 @@ def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
         DataError: it is damaged, or of another run.
     """
     folder = shard_folder(root, number)
+    wanted = json.loads(json.dumps(asdict(plan))) | {"number": number}
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in (*ARRAYS, *(MIXED if plan.mixed else ()))
-        }
+        if isinstance(about, dict):
+            if about.get("teacher") in TEACHERS[TEACHERS.index(plan.teacher) :]:
+                about["teacher"] = plan.teacher
+            if not plan.mixed:
+                about["mixed"] = 0
+        if about != wanted:
+            raise DataError(f"{folder} is of another run: choose another --out or --pool, or delete {root}")
+        names = (*ARRAYS, *(MIXED if plan.mixed else ()))
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is damaged ({error}): delete it, and it is drawn again") from error
-    wanted = json.loads(json.dumps(asdict(plan))) | {"number": number}
-    if isinstance(about, dict) and about.get("teacher") in TEACHERS[TEACHERS.index(plan.teacher) :]:
-        about["teacher"] = plan.teacher
-    if isinstance(about, dict) and not plan.mixed:
-        about["mixed"] = 0
-    if about != wanted:
-        raise DataError(f"{folder} is of another run: choose another --out or --pool, or delete {root}")
     if not plan.mixed:
         arrays |= dict.fromkeys(MIXED, np.empty((0, 0), np.float32))
     codes, between = arrays.pop("codes"), arrays.pop("mixed_codes")
