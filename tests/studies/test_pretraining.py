@@ -190,6 +190,7 @@ def test_a_shard_holds_faces_between_its_people(tmp_path: Path) -> None:
     expected = MirroredEmbedder(DlibEmbedder(device="cpu"))(
         np.stack([align(face, (reference_points(64) + 0.5) + 8 - 0.5, CHIP, POINTS) for face in taught.mixed])
     )[0]
+    assert expected is not None
     np.testing.assert_allclose(taught.mixed_taught, expected, atol=2e-3)
     known = read_shard(tmp_path, 0, replace(plan, teacher="renderer"))
     codes = known.taught[::2]

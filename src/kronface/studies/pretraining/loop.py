@@ -361,11 +361,11 @@ def _batch(
     labels = [window[shard].labels[row] for shard, row in places]
     taught = [window[shard].taught[row] for shard, row in places]
     for _ in range(recipe.mixed_faces):
-        shard = window[rng.integers(len(window))]
-        row = rng.integers(len(shard.mixed))
-        faces.append(shard.mixed[row])
+        part = window[int(rng.integers(len(window)))]
+        row = int(rng.integers(len(part.mixed)))
+        faces.append(part.mixed[row])
         labels.append(np.full_like(labels[0], np.nan))
-        taught.append(shard.mixed_taught[row])
+        taught.append(part.mixed_taught[row])
     images = [augment(np.asarray(face), rng, size=recipe.size, margin=MARGIN) for face in faces]
     classes = [
         window[shard].number % recipe.window * recipe.people + int(window[shard].people[row]) for shard, row in places
