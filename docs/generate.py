@@ -14,6 +14,7 @@ from kronface.files import write_text
 from kronface.network.variants import ARMS, VARIANTS, build
 from kronface.studies.figures.activation import conclusions, rate
 from kronface.studies.tables.content import accuracy_table, rank1_table
+from kronface.studies.tables.rows import TABLE_1, TABLE_2
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
@@ -122,7 +123,7 @@ def tables_page() -> str:
         "or on data sets of your own. Published figures stand beside the measured ones and are no measure of them: "
         "they are of other people, of full-sized networks, and of trainings a thousand times as long.\n",
     ]
-    for number, make in ((1, accuracy_table), (2, rank1_table)):
+    for number, make, known in ((1, accuracy_table, TABLE_1), (2, rank1_table, TABLE_2)):
         path = RESULTS / f"table-{number}.json"
         if not path.is_file():
             parts.append(f"\n## Table {number}\n\nNot measured yet.\n")
@@ -131,6 +132,9 @@ def tables_page() -> str:
         processors = sorted({row["processor"] for row in content["rows"].values()})
         heading, _, table = to_markdown(make(content)).partition("\n\n")
         parts.append(f"\n## {heading.strip('*')}\n\n{table}\nProcessors: {'; '.join(processors)}.\n")
+        missing = [row for row in known if row not in content["rows"]]
+        if missing:
+            parts.append(f"\nRows that have not run yet: {', '.join(missing)}.\n")
     return "".join(parts)
 
 
