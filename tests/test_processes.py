@@ -1,9 +1,10 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+
+from tests.processes import is_running
 
 ORPHAN = """
 import multiprocessing, os, time
@@ -19,14 +20,6 @@ multiprocessing.get_context("fork").Process(target=work).start()
 time.sleep({life})
 os._exit(0)
 """
-
-
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 @pytest.mark.parametrize("life", [0.1, 1.5])

@@ -21,21 +21,13 @@ from kronface.network.variants import build
 from kronface.runtime.embedder import NetworkEmbedder, PixelEmbedder
 from kronface.runtime.extract import extract
 from kronface.runtime.extract_store import extract_store
+from tests.processes import is_running
 
 
 def children(pid: int) -> list[int]:
     """Processes that a process has started, as Linux tells."""
     tasks = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(word) for word in tasks.read_text().split()] if tasks.exists() else []
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process still runs; one that has ended but was not waited for yet does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 def spoil(root: Path) -> Path:
@@ -144,9 +136,9 @@ def test_a_killed_command_goes_on(people: Path, tmp_path: Path, capfd: pytest.Ca
     workers = children(process.pid)
     process.kill()  # the command alone: its workers see for themselves that nobody waits for them
     process.wait()
-    while any(map(is_alive, workers)) and time.monotonic() < limit:
+    while any(map(is_running, workers)) and time.monotonic() < limit:
         time.sleep(0.1)
-    assert not any(map(is_alive, workers))
+    assert not any(map(is_running, workers))
     assert main(words) == 0
     assert "18 pictures of 6 people" in capfd.readouterr().out
     found = read_features(store)

@@ -14,12 +14,11 @@ from kronface.errors import DataError
 from kronface.faces.align import REFERENCE_POINTS, REFERENCE_SIZE, align, reference_points
 from kronface.files import write_json
 from kronface.studies.pretraining.mixing import mixed_face
-from kronface.synth.settings import USUAL_PITCH_RAD
+from kronface.synth.settings import USUAL_PITCH_RAD, Rendering
 
 if TYPE_CHECKING:
     from kronface.runtime.embedder import Embedder
     from kronface.synth.person import Person
-    from kronface.synth.settings import Rendering
 
 MARGIN = 0.125
 """How far a stored face reaches beyond the network's crop on each side, as a share of the crop's side."""
@@ -73,10 +72,8 @@ class ShardPlan:
         """Faces in a shard."""
         return self.people * self.images
 
-    def rendering(self, identity: int = 0) -> "Rendering":
+    def rendering(self, identity: int = 0) -> Rendering:
         """How a person is drawn."""
-        from kronface.synth.settings import Rendering
-
         chosen = np.random.default_rng([self.seed, identity, 78]).random() < self.redrawn_people
         return Rendering(
             max_yaw_rad=self.max_yaw_rad, without=self.without, redrawn=bool(chosen), pitch_rad=self.pitch_rad
