@@ -16,8 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from _people import area
+from kronface.cli.identify import SURE
 from kronface.data.records import Records
 from kronface.evaluation.open_set import Calibration, measure, tightened
+from kronface.evaluation.platt import temperature
 from kronface.faces.align import REFERENCE_SIZE
 from kronface.faces.detect import YuFaceDetector
 from kronface.files import write_json
@@ -26,6 +28,7 @@ from kronface.methods.lbp import LbpAhonen
 from kronface.runtime.embedder import Embedder, Floats, PixelEmbedder, Pixels
 from kronface.runtime.extract import extract
 from kronface.runtime.load import SHIPPED_NAMES, load_embedder, shipped
+from kronface.studies.pretraining.release import OnPhotographs
 
 PEOPLE, IMAGES = 20, 10
 RESAMPLES = 2000
@@ -95,10 +98,10 @@ def main() -> None:
     write_json(given.out, figures)
 
 
-def photographs(embedder: Embedder, thresholds: Calibration) -> tuple[dict[str, float | int | str], Calibration]:
+def photographs(embedder: Embedder, thresholds: Calibration) -> OnPhotographs:
     """What a card says of photographs: rank-1, AUC, attributes, and what thresholds do that were set on renderings.
 
-    Also returns thresholds that are as strict here as they were there.
+    Also thresholds that are as strict here as they were there, and by what attributes are too sure here.
     """
     records = development_set()
     found = extract(records, embedder, detector=YuFaceDetector())
@@ -122,20 +125,42 @@ def photographs(embedder: Embedder, thresholds: Calibration) -> tuple[dict[str, 
         "fpir": round(strangers.fpir, 4),
         "fnir": round(strangers.fnir, 4),
     }
-    return figures | attribute_figures(found.probabilities, embedder.predicted), thresholds
+    labels = known_labels(embedder.predicted)
+    shares = np.clip(found.probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
+    logits = np.log(shares / (1 - shares))
+    factor = temperature(logits, labels)
+    for name, by in {"": factor, "_untempered": 1.0}.items():
+        sure, wrong = sureness(by * logits, labels)
+        figures |= {f"sure{name}": round(sure, 3), f"sure_but_wrong{name}": round(wrong, 3)}
+    return OnPhotographs(figures | attribute_figures(found.probabilities, embedder.predicted), thresholds, factor)
+
+
+def known_labels(names: tuple[str, ...]) -> NDArray[np.float64]:
+    """(N, T) 1, 0 or NaN."""
+    person = np.repeat(np.arange(1, PEOPLE + 1), IMAGES)
+    labels = np.full((len(person), len(names)), np.nan)
+    for name, (with_it, without) in LABELS.items():
+        if name in names:
+            labels[np.isin(person, list(with_it)), names.index(name)] = 1
+            labels[np.isin(person, list(without)), names.index(name)] = 0
+    return labels
+
+
+def sureness(logits: NDArray[np.float64], labels: NDArray[np.float64]) -> tuple[float, float]:
+    """Of attributes that are known: how many answers are not marked as `not sure`, and how many of those are wrong."""
+    known = np.isfinite(logits) & ~np.isnan(labels)
+    given = 1 / (1 + np.exp(-logits[known]))
+    sure = np.maximum(given, 1 - given) >= SURE
+    return float(sure.mean()), float(((given >= 0.5) != labels[known])[sure].mean()) if sure.any() else 0.0
 
 
 def attribute_figures(probabilities: Floats, names: tuple[str, ...]) -> dict[str, str]:
     """Balanced accuracy on people 1 to 20 by attribute, and on how many people it stands."""
-    person = np.repeat(np.arange(1, PEOPLE + 1), IMAGES)
-    figures = {}
+    labels, figures = known_labels(names), {}
     for name, sides in LABELS.items():
         if name in names:
-            yes = probabilities[:, names.index(name)] >= 0.5
-            right = [
-                (yes[rows] if wanted else ~yes[rows] & np.isfinite(probabilities[rows, 0])).mean()
-                for wanted, rows in ((side == 0, np.isin(person, list(sides[side]))) for side in (0, 1))
-            ]
+            given, truth = probabilities[:, names.index(name)], labels[:, names.index(name)]
+            right = [((given >= 0.5) if side else (given < 0.5))[truth == side].mean() for side in (1, 0)]
             figures[name] = f"{np.mean(right):.3f} ({len(sides[0])} people with, {len(sides[1])} without)"
     return figures
 

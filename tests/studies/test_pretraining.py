@@ -24,7 +24,7 @@ from kronface.runtime.verify import MirroredEmbedder
 from kronface.studies.pretraining import shards
 from kronface.studies.pretraining.filling import Filling
 from kronface.studies.pretraining.loop import LAST, METRICS, SHARDS, pretrain, running_mean
-from kronface.studies.pretraining.mixing import mixed_face
+from kronface.studies.pretraining.mixing import altered, bent, mixed_face, mixture
 from kronface.studies.pretraining.recipe import PretrainingRecipe
 from kronface.studies.pretraining.shards import MARGIN, _teachers_points, make_shard, read_shard, shard_folder
 from kronface.synth.code import face_code
@@ -37,7 +37,8 @@ RECIPE = PretrainingRecipe(
 )
 TAUGHT = replace(RECIPE, teacher="renderer", embedding_size=128)
 WITHHELD = replace(
-    replace(TAUGHT, mixed=0.5, redrawn_people=0.5, pitch_rad=0.2, repeats=2, head_start=1),
+    replace(TAUGHT, mixed=0.5, mixtures=2, averaged=True, redrawn_people=0.5, pitch_rad=0.2, repeats=2, head_start=1),
+    altered=0.5,
     edge=0.4,
     mixed_styles=0.5,
     attribute_errors=0.5,
@@ -136,6 +137,39 @@ def test_going_on_from_a_checkpoint(whole: Path, tmp_path: Path, capsys: pytest.
     assert "another architecture" in capsys.readouterr().err
 
 
+def test_a_fusion_grows_on_a_network_without_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = replace(TAUGHT, fusion="none", rounds=1)
+    pretrain(tmp_path / "plain", plain, card=ModelCard())
+    start = tmp_path / "plain" / LAST
+    before = Network.from_pretrained(start)
+    assert before.fusion is None
+    grown = replace(TAUGHT, learning_rate=1e-12, weight_decay=0.0, seed=4, rounds=1)
+    pretrain(tmp_path / "same", grown, card=ModelCard(), start=start)
+    faces = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8))
+    same = Network.from_pretrained(tmp_path / "same" / LAST)
+    for part in ("identity_branch.hidden.weight", "identity_branch.reduction.0.weight"):
+        assert same.state_dict()[part].shape[0] == before.state_dict()[part].shape[0]
+    wide = same.state_dict()["identity_branch.hidden.weight"].unflatten(1, (-1, 1 + len(same.fused)))
+    torch.testing.assert_close(wide[:, :, 0], before.state_dict()["identity_branch.hidden.weight"], atol=1e-6, rtol=0)
+    assert wide[:, :, 1:].abs().max() < 1e-6
+    with torch.no_grad():  # the statistics of batches have moved, and nothing else
+        state = same.state_dict()
+        state |= {key: value for key, value in before.state_dict().items() if "running" in key}
+        same.load_state_dict(state)
+        found, expected = same.predict(faces), before.predict(faces)
+    assert found.embeddings is not None
+    assert expected.embeddings is not None
+    torch.testing.assert_close(found.embeddings, expected.embeddings, atol=1e-5, rtol=0)
+    pretrain(tmp_path / "learned", replace(grown, learning_rate=1e-3), card=ModelCard(), start=start)
+    learned = Network.from_pretrained(tmp_path / "learned" / LAST).state_dict()["identity_branch.hidden.weight"]
+    assert learned.unflatten(1, (-1, 1 + len(same.fused)))[:, :, 1:].abs().max() > 1e-4
+    words = ["pretrain", "--out", str(tmp_path / "x"), "--start", str(start), "--size", "32", "--people", "4"]
+    words += ["--images", "2", "--batch_size", "4", "--rounds", "1", "--fusion", "concatenation"]
+    assert main(words) == 2
+    assert "choose kronecker-tanh" in capsys.readouterr().err
+    assert not (tmp_path / "x" / LAST).exists()
+
+
 def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -> None:
     plan = PretrainingRecipe(people=2, images=2, size=64, teacher="dlib", seed=5).shards()
     make_shard(tmp_path, 1, plan)
@@ -180,13 +214,15 @@ def test_a_shard_holds_what_is_drawn_and_what_the_teacher_says(tmp_path: Path) -
 
 
 def test_a_shard_holds_faces_between_its_people(tmp_path: Path) -> None:
-    recipe = PretrainingRecipe(people=3, images=2, batch_size=4, size=64, teacher="dlib", seed=5, mixed=0.25)
+    recipe = PretrainingRecipe(
+        people=4, images=2, batch_size=4, size=64, teacher="dlib", seed=5, mixed=0.25, mixtures=2
+    )
     plan = recipe.shards()
-    assert (recipe.mixed_faces, plan.mixed) == (1, 6)
+    assert (recipe.mixed_faces, plan.mixed) == (1, 16)
     make_shard(tmp_path, 0, plan)
     taught = read_shard(tmp_path, 0, plan)
-    assert taught.mixed.shape == taught.faces.shape
-    # Each is told by the teacher from what is seen of it, so that two of one pair differ.
+    assert taught.mixed.shape == (16, *taught.faces.shape[1:])
+    # Each is told by the teacher from what is seen of it.
     expected = MirroredEmbedder(DlibEmbedder(device="cpu"))(
         np.stack([align(face, (reference_points(64) + 0.5) + 8 - 0.5, CHIP, POINTS) for face in taught.mixed])
     )[0]
@@ -194,12 +230,15 @@ def test_a_shard_holds_faces_between_its_people(tmp_path: Path) -> None:
     np.testing.assert_allclose(taught.mixed_taught, expected, atol=2e-3)
     known = read_shard(tmp_path, 0, replace(plan, teacher="renderer"))
     codes = known.taught[::2]
-    for between in known.mixed_taught:  # on the line between two codes
+    counts = set()
+    for between in known.mixed_taught:  # in the triangle of three codes
         shares, rest, *_ = np.linalg.lstsq(codes.T.astype(np.float64), between, rcond=None)
         assert rest == pytest.approx(0, abs=1e-10)
         assert sorted(shares)[0] == pytest.approx(0, abs=1e-5)
         assert shares.sum() == pytest.approx(1, abs=1e-5)
-    assert read_shard(tmp_path, 0, replace(plan, teacher="none")).mixed_taught.shape == (6, 0)
+        counts.add(int((shares > 1e-4).sum()))
+    assert counts == {1, 2, 3}
+    assert read_shard(tmp_path, 0, replace(plan, teacher="none")).mixed_taught.shape == (16, 0)
     assert not len(read_shard(tmp_path, 0, replace(plan, mixed=0)).mixed)
     with pytest.raises(DataError, match="of another run"):
         read_shard(tmp_path, 0, replace(plan, mixed=5))
@@ -221,6 +260,36 @@ def test_a_face_between_two_people() -> None:
     masked = np.array([face.std() > 5 for face, _ in seen])
     assert masked.sum() > 20
     assert np.corrcoef(middle[masked], shares[masked])[0, 1] > 0.9
+
+
+def test_mixtures_are_of_one_two_or_three_people() -> None:
+    colours = [np.zeros((40, 40, 3), np.uint8) for _ in range(3)]
+    for place, colour in enumerate(colours):
+        colour[..., place] = 200
+    found = [mixture(colours, np.random.default_rng(seed))[1] for seed in range(300)]
+    counts = np.bincount([int((shares > 0).sum()) for shares in found], minlength=4) / 300
+    np.testing.assert_allclose(counts, [0, 0.3, 0.45, 0.25], atol=0.08)
+    np.testing.assert_allclose(np.sum(found, 1), 1)
+
+
+def test_what_is_altered_and_what_is_bent() -> None:
+    taken = take_picture(0, 3, 0, framing="celeba")
+    face = align(taken.image, taken.landmarks, 80)
+    looks, shapes = [], []
+    for seed in range(60):
+        other = altered(face, np.random.default_rng(seed))
+        np.testing.assert_array_equal(other, altered(face, np.random.default_rng(seed)))
+        looks.append(other.astype(float))
+        shapes.append(bent(face, np.random.default_rng(seed)).astype(float))
+    usual = face.astype(float)
+    # Light moves nothing: edges stay where they are, however bright they become; a bend moves them.
+    edges = [np.abs(np.diff(picture.mean(2), axis=1)).ravel() for picture in (usual, *looks, *shapes)]
+    alike = [np.corrcoef(edges[0], other)[0, 1] for other in edges[1:]]
+    assert np.median(alike[:60]) > 0.8
+    assert np.median(alike[60:]) < 0.6
+    assert np.std([picture.mean() for picture in looks]) > 10
+    assert np.std([picture.mean() for picture in shapes]) < 3
+    assert np.mean([np.ptp(picture, axis=2).max() <= 2 for picture in looks]) == pytest.approx(0.3, abs=0.15)  # grey
 
 
 def test_only_some_peoples_habits_are_drawn_anew() -> None:
@@ -245,6 +314,13 @@ def test_two_trainings_share_a_pool(tmp_path: Path) -> None:
     assert weights(tmp_path / "b") == weights(tmp_path / "c") != weights(tmp_path / "a")
     with pytest.raises(ConfigError, match="--pool"):
         pretrain(tmp_path / "d", recipe, card=ModelCard(), workers=0)
+    # A teacher's means over people are taken when faces are shown: what lies there serves both.
+    plan = taught.shards()
+    said = read_shard(tmp_path / "pool" / SHARDS, 0, plan)
+    for images, means in zip(said.taught.reshape(4, 2, -1), said.averaged().taught.reshape(4, 2, -1), strict=True):
+        np.testing.assert_array_equal(means[0], means[1])
+        wanted = images.mean(0) / np.linalg.norm(images.mean(0))
+        np.testing.assert_allclose(means[0], wanted, atol=1e-6)
 
 
 def test_what_all_of_a_teachers_embeddings_share_is_not_learned(tmp_path: Path) -> None:

@@ -40,7 +40,10 @@ def pretrain(
     mixed_styles: float = 0.0,
     attribute_errors: float = 0.0,
     face_dropout: float = 0.0,
+    averaged: bool = False,
     mixed: float = 0.0,
+    mixtures: int = 1,
+    altered: float = 0.0,
     max_yaw_rad: float = 0.9,
     pitch_rad: float = 0.11,
     redrawn_people: float = 0.0,
@@ -63,7 +66,8 @@ def pretrain(
         teacher: none, renderer or dlib: whose embeddings of the same faces are learned beside the identities. The
             renderer's are the shape and look of the person who is drawn; dlib's are those of its network.
         rounds: each draws people x images faces, and shows as many for each round of the window.
-        start: a checkpoint of this kind to begin from; its weights alone are taken over.
+        start: a checkpoint of this kind to begin from; its weights alone are taken over. On one of the fusion none,
+            kronecker-tanh grows: it begins with the same answers.
         window: rounds in which a face is used, each time under other changes.
         repeats: times that it is shown in each of them.
         head_start: rounds' worth of people who are drawn before the first round.
@@ -93,7 +97,10 @@ def pretrain(
         mixed_styles: probability that the first feature maps of a batch take on each other's means and deviations.
         attribute_errors: probability that a fused attribute is another face's, so that it is not trusted too much.
         face_dropout: probability that an entry of the face vector is withheld from the identity branch.
-        mixed: share of a batch that are faces between two people, of whom the teacher alone speaks.
+        averaged: whether the teacher says of each face what it says of the person's faces on average.
+        mixed: share of a batch that are faces between people, altered, of whom the teacher alone speaks.
+        mixtures: how many of those are made, as a multiple of the faces that are drawn.
+        altered: probability that another face is seen in other light, by another camera.
         max_yaw_rad: largest turn of a head to either side.
         pitch_rad: standard deviation of its nod.
         redrawn_people: share of the people whose hair, spectacles, clothes and background change with every picture.
@@ -142,7 +149,10 @@ def pretrain(
         mixed_styles=mixed_styles,
         attribute_errors=attribute_errors,
         face_dropout=face_dropout,
+        averaged=averaged,
         mixed=mixed,
+        mixtures=mixtures,
+        altered=altered,
         max_yaw_rad=max_yaw_rad,
         pitch_rad=pitch_rad,
         redrawn_people=redrawn_people,

@@ -1,8 +1,8 @@
-"""Probabilities that mean what they say: Platt's logistic fit on top of a classifier's scores."""
+"""Probabilities that mean what they say: Platt's logistic fit on top of a classifier's scores, and a temperature."""
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from kronface.errors import DataError
 
@@ -42,3 +42,39 @@ def platt(logits: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
     return float(found.x[0]), float(found.x[1])
+
+
+def temperature(logits: ArrayLike, labels: ArrayLike) -> float:
+    """How much less sure several classifiers should be: the factor of all their logits that fits the labels best.
+
+    Where pictures are of another kind than those that `platt` was fitted to, and few labels are known (temperature
+    scaling: Guo et al., ICML 2017, with the factor rather than its inverse). Every attribute counts alike, and so do
+    its two sides: how common each is there says nothing of other pictures.
+
+    Args:
+        logits: (N, T) calibrated ones; NaN is left out.
+        labels: (N, T) of 1 and 0; NaN marks a missing label, which is left out.
+
+    Returns:
+        The factor, 0 to 1; 1 where no attribute has labels of both kinds.
+
+    Raises:
+        DataError: arrays that do not fit together.
+    """
+    scores, truth = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
+    if scores.ndim != 2 or scores.shape != truth.shape:
+        raise DataError(f"logits of shape {scores.shape} do not fit labels of {truth.shape}")
+    known = np.isfinite(scores) & ~np.isnan(truth)
+    sides = [known & (truth == side) for side in (1, 0)]
+    both = np.all([side.any(0) for side in sides], 0)
+    if not both.any():
+        return 1.0
+    shares = [side[:, both] / side[:, both].sum(0) for side in sides]
+    signed = np.where(truth == 1, scores, -scores)[:, both]
+
+    def loss(factor: float) -> float:
+        away = np.logaddexp(0, -factor * np.where(known[:, both], signed, 0))
+        return float(((shares[0] + shares[1]) * away).sum())
+
+    found = float(minimize_scalar(loss, bounds=(0, 1), method="bounded").x)
+    return 1.0 if loss(1.0) <= loss(found) else found

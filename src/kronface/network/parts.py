@@ -101,6 +101,41 @@ def take_over(network: Network, folder: Path, names: Sequence[str]) -> TakenOver
     return TakenOver(fingerprint(source), tuple(name for name in own if name in names), tuple(new))
 
 
+def grow_fusion(network: Network, folder: Path) -> TakenOver:
+    """Copies a checkpoint without a fusion into a network with one, which then answers as the checkpoint does.
+
+    The fused vector of `kronecker-tanh` holds the face vector itself: what weighs it is the checkpoint's, and the
+    weights of all products of face and attributes begin at zero. So a fusion is learned on top of a network that knows
+    faces already, and cannot spoil it at the start.
+
+    Args:
+        network: built already, of the fusion kronecker-tanh; it is changed in place.
+        folder: of the checkpoint, of the fusion none, and the same in all else.
+
+    Raises:
+        ConfigError: the network's fusion does not hold the face vector.
+        CheckpointError: the folder is no checkpoint, has a fusion, or differs in another part.
+    """
+    kind = (network.architecture or {}).get("fusion")
+    if kind != "kronecker-tanh":
+        raise ConfigError(f"--fusion {kind} cannot grow on {folder}, which has none: choose kronecker-tanh")
+    source = load(folder)
+    if source.fusion is not None or source.identity_branch is None or network.identity_branch is None:
+        raise CheckpointError(f"{folder} is no network of the fusion none with an identity branch")
+    weights = _weights(source.identity_branch, "identity_branch")
+    key, count = "identity_branch.hidden.weight", 1 + len(network.fused)
+    narrow = weights[key]
+    wide = narrow.new_zeros((*narrow.shape, count))
+    wide[:, :, 0] = narrow
+    weights[key] = wide.flatten(1)
+    check_shapes(_weights(network.identity_branch, "identity_branch"), weights, folder)
+    taken = take_over(network, folder, ("trunk", "attribute_branch"))
+    network.identity_branch.load_state_dict(
+        {name.removeprefix("identity_branch."): tensor for name, tensor in weights.items()}, strict=False
+    )
+    return TakenOver(taken.fingerprint, (*taken.taken, "identity_branch"), ("fusion",))
+
+
 def _check_meaning(network: Network, source: Network, names: Sequence[str], folder: Path) -> None:
     """Whether the numbers in and out mean the same: shapes alone do not say so."""
     if "attribute_branch" in names and network.predicted != source.predicted:

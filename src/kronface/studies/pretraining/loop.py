@@ -24,10 +24,11 @@ from kronface.hardware import processor_name, resolve_device, resolve_precision
 from kronface.losses.attributes import attribute_loss, balanced_weights
 from kronface.losses.margin import cosine_margin_loss
 from kronface.losses.teacher import teacher_loss
-from kronface.network.checkpoint import ModelCard
+from kronface.network.checkpoint import ModelCard, read_config
 from kronface.network.network import Network
-from kronface.network.parts import parts_of, take_over
+from kronface.network.parts import grow_fusion, parts_of, take_over
 from kronface.studies.pretraining.filling import Filling
+from kronface.studies.pretraining.mixing import altered
 from kronface.studies.pretraining.recipe import PretrainingRecipe
 from kronface.studies.pretraining.shards import MARGIN, Shard, check_teacher, make_shard, read_shard
 from kronface.training.mix_style import mixed_styles
@@ -43,9 +44,9 @@ class _Batch:
     images: Tensor
     """(B, S, S, 3) uint8."""
     classes: Tensor
-    """(B - M,) rows of the centres; the last M faces are between two people."""
+    """(B - M,) rows of the centres; the last M faces are between people."""
     labels: Tensor
-    """(B, T), NaN for a face between two people."""
+    """(B, T), NaN for a face between people."""
     taught: Tensor
 
 
@@ -146,7 +147,10 @@ class _Trainer:
         path = self.out / STATE
         if not path.is_file():
             if start is not None:
-                take_over(self.network, start, tuple(parts_of(self.network)))
+                if self.network.fusion is not None and read_config(start)["architecture"]["fusion"] == "none":
+                    grow_fusion(self.network, start)
+                else:
+                    take_over(self.network, start, tuple(parts_of(self.network)))
                 assert self.network.attribute_branch is not None
                 self.network.attribute_branch.reset_calibration()
                 self._averaged().load_state_dict(self.network.state_dict())
@@ -172,6 +176,8 @@ class _Trainer:
         recipe = self.recipe
         for shard in window if self.done == 0 else window[-1:]:
             self._welcome(shard)
+        if recipe.averaged:
+            window = [shard.averaged() for shard in window]
         # A teacher's embeddings of renderings lie close together: what they differ in is what is to be learned.
         self.usual = torch.from_numpy(np.asarray(held_out.taught, np.float32).mean(0)).to(self.device)
         weights = balanced_weights(torch.from_numpy(np.concatenate([shard.labels for shard in window]))).to(self.device)
@@ -357,16 +363,18 @@ def _batch(
     rng = np.random.default_rng(seed)
     augment = wild(strength, edge=recipe.edge)
     places = [divmod(int(index), recipe.people * recipe.images) for index in chosen]
-    faces = [window[shard].faces[row] for shard, row in places]
+    faces = [np.asarray(window[shard].faces[row]) for shard, row in places]
+    if recipe.altered:
+        faces = [altered(face, rng) if rng.random() < recipe.altered else face for face in faces]
     labels = [window[shard].labels[row] for shard, row in places]
     taught = [window[shard].taught[row] for shard, row in places]
     for _ in range(recipe.mixed_faces):
         part = window[int(rng.integers(len(window)))]
         row = int(rng.integers(len(part.mixed)))
-        faces.append(part.mixed[row])
+        faces.append(np.asarray(part.mixed[row]))
         labels.append(np.full_like(labels[0], np.nan))
         taught.append(part.mixed_taught[row])
-    images = [augment(np.asarray(face), rng, size=recipe.size, margin=MARGIN) for face in faces]
+    images = [augment(face, rng, size=recipe.size, margin=MARGIN) for face in faces]
     classes = [
         window[shard].number % recipe.window * recipe.people + int(window[shard].people[row]) for shard, row in places
     ]

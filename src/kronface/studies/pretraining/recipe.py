@@ -68,8 +68,16 @@ class PretrainingRecipe:
     branch that trusts them too much tells two pictures of one person apart."""
     face_dropout: float = 0.0
     """Probability that an entry of the face vector is 0 for the identity branch of a face."""
+    averaged: bool = False
+    """Whether the teacher says of each face what it says of the person's faces on average: spectacles, poses and
+    expressions, which change it, are none of the person."""
     mixed: float = 0.0
-    """Share of a batch that are faces between two people, of whom the teacher alone speaks (`mixing.mixed_face`)."""
+    """Share of a batch that are faces between people, of whom the teacher alone speaks (`mixing.mixture`)."""
+    mixtures: int = 1
+    """How many of them are made, as a multiple of the faces that are drawn."""
+    altered: float = 0.0
+    """Probability that a face is seen in other light, by another camera (`mixing.altered`); those between people are
+    already."""
     max_yaw_rad: float = 0.9
     pitch_rad: float = USUAL_PITCH_RAD
     redrawn_people: float = 0.0
@@ -96,6 +104,7 @@ class PretrainingRecipe:
             "learning_rate",
             "scale",
             "warm_up",
+            "mixtures",
         ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be above 0")
@@ -113,6 +122,7 @@ class PretrainingRecipe:
             "attribute_errors",
             "face_dropout",
             "mixed",
+            "altered",
             "redrawn_people",
         )
         for name in shares:
@@ -126,7 +136,9 @@ class PretrainingRecipe:
         if self.mixed_faces == self.batch_size:
             raise ConfigError(f"mixed is {self.mixed}: a batch must hold people too")
         if self.mixed and self.teacher == "none":
-            raise ConfigError("mixed: only a teacher knows what a face between two people is: choose --teacher")
+            raise ConfigError("mixed: only a teacher knows what a face between people is: choose --teacher")
+        if self.averaged and self.teacher == "none":
+            raise ConfigError("averaged: there is nothing that a teacher says: choose --teacher")
         self.shards().rendering()
         if self.people < 2 or self.images < 2:
             raise ConfigError("people and images must be at least 2: identities are told apart, each by several faces")
@@ -162,7 +174,7 @@ class PretrainingRecipe:
             teacher=self.teacher,
             max_yaw_rad=self.max_yaw_rad,
             without=self.without,
-            mixed=self.people * self.images if self.mixed_faces else 0,
+            mixed=self.people * self.images * self.mixtures if self.mixed_faces else 0,
             redrawn_people=self.redrawn_people,
             pitch_rad=self.pitch_rad,
         )

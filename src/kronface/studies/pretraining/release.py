@@ -38,8 +38,21 @@ TRUTH = "truth.csv"
 MEASURED = "measured.json"
 BATCH = 128
 
-Development = Callable[[Embedder, Calibration], tuple[dict[str, Any], Calibration]]
-"""Measures a network on photographs: figures by name, `rank1` among them, and thresholds that hold there too."""
+
+@dataclass(frozen=True)
+class OnPhotographs:
+    """How a network does on photographs, and what is to be changed in it so that it is as careful there."""
+
+    figures: Mapping[str, Any]
+    """By name, `rank1` among them."""
+    thresholds: Calibration
+    """Those that hold there too."""
+    temperature: float = 1.0
+    """By which all attributes' logits are to be multiplied (`evaluation.platt.temperature`)."""
+
+
+Development = Callable[[Embedder, Calibration], OnPhotographs]
+"""Measures a network, of these thresholds, on photographs."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +108,16 @@ def release(
     embedder = NetworkEmbedder(Network.from_pretrained(made), device="cpu", name=name, licence=card.licence)
     owners = known.table["identity"].to_numpy()[rows]
     thresholds = calibrate(_embeddings(network, faces), owners, fpir=FPIR)
-    developed = None
+    developed: dict[str, Any] = {}
     if development is not None:
-        developed, thresholds = development(embedder, thresholds)
+        found = development(embedder, thresholds)
+        developed, thresholds = {**found.figures, "temperature": round(found.temperature, 3)}, found.thresholds
+        factor = torch.full((len(slopes),), developed["temperature"])
+        network.attribute_branch.calibrate(factor, torch.zeros_like(factor))
+        network.save_pretrained(made, card=card, half=True)
+        embedder = NetworkEmbedder(Network.from_pretrained(made), device="cpu", name=name, licence=card.licence)
     measured = _measure(network, embedder, thresholds, people, _logits(network, faces).mean(0), progress)
-    if developed is not None:
+    if developed:
         measured["development"] = developed
     figures = {key: measured[key] for key in ("rank1", "rank1_without_fusion", "rank1_shifted")}
     figures |= {f"development_{key}": value for key, value in measured.get("development", {}).items()}
@@ -235,7 +253,7 @@ def card_notes(name: str, card: ModelCard, measured: Mapping[str, Any], threshol
     if measured.get("development"):
         lines += ["", *_photographs(measured["development"])]
     lines += ["", "### Unknown people", "", *_unknown(measured, thresholds)]
-    lines += ["", "### Attributes", "", *_attributes(measured["attributes"])]
+    lines += ["", "### Attributes", "", *_attributes(measured)]
     lines += ["", "### Groups of people", "", *(f"- {line.strip()}" for line in measured["differentials"])]
     lines += ["", *_limits(card)]
     return "\n".join(lines)
@@ -278,13 +296,20 @@ def _unknown(measured: Mapping[str, Any], thresholds: Calibration) -> list[str]:
     return [" ".join(said)]
 
 
-def _attributes(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _attributes(measured: Mapping[str, Any]) -> list[str]:
+    found: Mapping[str, Mapping[str, Any]] = measured["attributes"]
+    factor = measured.get("development", {}).get("temperature", 1)
     rows = []
     for key, value in found.items():
         shares = ["none" if value[part] is None else f"{value[part]:.3f}" for part in ("balanced_accuracy", "ece")]
         rows.append(f"| {key} | {' | '.join(shares)} | {value['positives']} of {value['people']} |")
     head = ["| attribute | balanced accuracy | calibration error | people who have it |", "| --- | --- | --- | --- |"]
-    return [*head, *rows]
+    said = (
+        "Probabilities were calibrated on rendered people. On photographs they were too sure, so all logits were then "
+        f"multiplied by {factor}, which fits the photographs above best; so on rendered people they are less sure than "
+        "they could be, which the calibration errors here include."
+    )
+    return [*([said, ""] if factor < 1 else []), *head, *rows]
 
 
 def _limits(card: ModelCard) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kronface.errors import DataError
 from kronface.faces.align import REFERENCE_POINTS, REFERENCE_SIZE, align, reference_points
 from kronface.files import write_json
-from kronface.studies.pretraining.mixing import mixed_face
+from kronface.studies.pretraining.mixing import mixture
 from kronface.synth.settings import USUAL_PITCH_RAD, Rendering
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class ShardPlan:
     max_yaw_rad: float
     without: tuple[str, ...] = ()
     mixed: int = 0
-    """Faces between two of its people (`mixed_face`)."""
+    """Faces between its people (`mixing.mixture`)."""
     redrawn_people: float = 0.0
     """Share of the people whose hair, spectacles, clothes and background are drawn anew in every picture."""
     pitch_rad: float = USUAL_PITCH_RAD
@@ -94,9 +94,15 @@ class Shard:
     taught: NDArray[np.floating[Any]]
     """(N, D) the teacher's embeddings; (N, 0) without a teacher."""
     mixed: NDArray[np.uint8]
-    """(M, side, side, 3) faces between two people."""
+    """(M, side, side, 3) faces between people."""
     mixed_taught: NDArray[np.floating[Any]]
     """(M, D) what the teacher says of them."""
+
+    def averaged(self) -> "Shard":
+        """The same, but of each face the teacher says what it says of the person's faces on average."""
+        taught = np.asarray(self.taught, np.float32)
+        means = np.stack([taught[self.people == person].mean(0) for person in range(self.people.max() + 1)])
+        return replace(self, taught=(means / np.linalg.norm(means, axis=1, keepdims=True))[self.people])
 
 
 def shard_folder(root: Path, number: int) -> Path:
@@ -189,15 +195,15 @@ def read_shard(root: Path, number: int, plan: ShardPlan) -> Shard:
 
 
 def _mix(plan: ShardPlan, number: int, faces: NDArray[np.uint8], codes: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """Faces between any two people of a shard, and what the teachers say of them."""
+    """Faces between any people of a shard, and what the teachers say of them."""
     rng = np.random.default_rng([plan.seed, number, 79])
     mixed = np.empty((plan.mixed, plan.side, plan.side, 3), np.uint8)
     between = np.empty((plan.mixed, codes.shape[1]), np.float32)
     for row in range(plan.mixed):
-        one, other = rng.choice(plan.people, 2, replace=False)
-        first, second = (faces[person * plan.images + rng.integers(plan.images)] for person in (one, other))
-        mixed[row], share = mixed_face(first, second, rng)
-        between[row] = share * codes[one] + (1 - share) * codes[other]
+        chosen = rng.choice(plan.people, 3, replace=plan.people < 3)
+        rows = chosen * plan.images + rng.integers(plan.images, size=3)
+        mixed[row], shares = mixture([faces[place] for place in rows], rng)
+        between[row] = shares @ codes[chosen]
     taught = np.empty((plan.mixed, 0), np.float16)
     if plan.teacher == "dlib":
         parts = [mixed[start : start + 256] for start in range(0, plan.mixed, 256)]  # their crops are large
