@@ -73,9 +73,10 @@ def train(name: str, begun: Path | None) -> None:
 
 
 def keep_history(name: str) -> None:
-    """Writes how the parts that lie in the run's folder went; of others, what was written before stays."""
+    """Writes how the parts that lie in the run's folder went; of others, what was written before stays if they do."""
     kept: dict[str, Any] = json.loads(HISTORY.read_text(encoding="utf-8")) if HISTORY.is_file() else {}
-    parts = kept.setdefault(name, {})
+    recipes = {path.stem for path in (RECIPES / name).glob("*.yaml")}
+    parts = kept[name] = {part: run for part, run in kept.get(name, {}).items() if part in recipes}
     for path in sorted((RUNS / name).glob(f"*/{METRICS}")):
         table = pl.read_csv(path)
         counts = table["passes"].diff().fill_null(table["passes"][0])
