@@ -139,6 +139,27 @@ def test_table_2_is_run_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "lbp.json is damaged: delete it" in capsys.readouterr().err
 
 
+def test_table_2_on_files_of_people_without_attributes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, world = tmp_path / "casia", tmp_path / "world"
+    for path, layout, count, images in ((root, "casia", 8, 4), (world, "megaface", 4, 3)):
+        words = ["--layout", layout, "--identities", str(count), "--images", str(images), "--seed", str(count)]
+        assert main(["synth", "write", str(path), *words]) == 0
+    command = ["reproduce", "table-2", "--root", str(root), "--probes", str(world), "--distractors", str(world)]
+    command += ["--passes", "64", "--batch_size", "16"]
+    capsys.readouterr()
+    assert main([*command, "--out", str(tmp_path / "named"), "--rows", "jointly,lbp"]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "--rows names jointly: they learn attributes" in said
+    assert "--layout" in said
+    assert not (tmp_path / "named" / "settings.json").exists()
+    assert main([*command, "--out", str(tmp_path / "all")]) == 0
+    said = capsys.readouterr().out
+    assert "not run: wang, jointly, arcface-fused: they learn attributes" in said
+    assert "FaceScrub" in said
+    rows = {path.stem for path in (tmp_path / "all" / "rows").iterdir()}
+    assert rows == set(TABLE_2) - {"wang", "jointly", "arcface-fused"}
+
+
 def test_a_mistaken_call_leaves_the_folder_free(tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     assert main(["reproduce", "table-1", "--out", out, "--root", str(tmp_path / "nowhere"), *SMALL]) == 2

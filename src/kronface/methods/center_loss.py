@@ -16,19 +16,19 @@ WEIGHT = 0.008
 
 
 class CenterLossNetwork:
-    """The row 'Center Loss (compact)': the authors' loss on the common trunk in place of their residual network.
+    """The row 'Center Loss (iresnet-18-quarter, compact)': another residual network stands for the authors' own.
+
+    What is drawn to the centres, and compared, are 512 numbers, as theirs.
 
     Args:
         budget: how long it learns.
         variant: of the trunk.
         size: side of the pictures.
-        features: length of what is drawn to the centres, and compared.
     """
 
-    name = "Center Loss (compact)"
-
-    def __init__(self, *, budget: Budget, variant: str = "vgg19-quarter", size: int = 64, features: int = 128) -> None:
-        self._budget, self._variant, self._size, self._features = budget, variant, size, features
+    def __init__(self, *, budget: Budget, variant: str = "iresnet-18-quarter", size: int = 64) -> None:
+        self._budget, self._variant, self._size = budget, variant, size
+        self.name = f"Center Loss ({variant}, compact)"
         self._network: Network | None = None
 
     def fit(self, faces: Faces, *, progress: Progress = no_progress) -> None:
@@ -38,11 +38,11 @@ class CenterLossNetwork:
             variant=self._variant,
             arm="identity-only",
             identities=people,
-            embedding_size=self._features,
             size=self._size,
             seed=self._budget.seed,
         )
-        centres = CenterLoss(people, self._features)
+        assert self._network.identity_branch is not None
+        centres = CenterLoss(people, self._network.identity_branch.output_size)
 
         def loss(hidden: Tensor, logits: Tensor | None, identities: Tensor) -> Tensor:
             assert logits is not None
@@ -52,7 +52,7 @@ class CenterLossNetwork:
         train(self._network, faces, self._budget, title=self.name, identity=loss, progress=progress)
 
     def embed(self, images: Pixels) -> Floats:
-        """(N, S, S, 3) -> (N, features) of length 1."""
+        """(N, S, S, 3) -> (N, 512) of length 1, of other lengths with other trunks."""
         assert self._network is not None
         return embed(self._network, images)
 

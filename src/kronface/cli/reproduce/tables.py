@@ -98,7 +98,8 @@ def table_2(
     Args:
         out: the table's folder: table.md, .csv, .tex, .json, and rows/.
         rows: facenet, lightened-cnn, lightened-cnn-a, center-loss, lbp, lbp-ahonen, joint-bayes, joint-bayes-chen,
-            wang, separately, jointly, cosface, arcface, adaface, arcface-fused, chance; all by default.
+            wang, separately, jointly, cosface, arcface, adaface, arcface-fused, chance; by default all that can learn
+            from the training set: wang, jointly and arcface-fused need attributes.
         root: a training set; people are rendered without one.
         layout: of the training set; kronface data layouts shows all.
         probes: FaceScrub's folder, with --root.

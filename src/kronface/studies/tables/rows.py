@@ -51,6 +51,8 @@ class IdentificationRow:
     """The row of `published.RANK1_METHODS` that it repeats; empty where the paper has none."""
     learned: bool = True
     """Whether it learns by passes, so that it is measured untrained too."""
+    attributes: bool = False
+    """Whether it learns attributes too, so that the training people must have labels."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,16 @@ TABLE_2: Mapping[str, IdentificationRow] = MappingProxyType(
         "lbp-ahonen": IdentificationRow(lambda _: LbpAhonen(exact_up_to=0), learned=False),  # one measure for all
         "joint-bayes": IdentificationRow(lambda _: JointBayesDevkit(), "Joint Bayes", learned=False),
         "joint-bayes-chen": IdentificationRow(lambda _: JointBayesChen(), learned=False),
-        "wang": IdentificationRow(lambda budget: Wang(budget=budget, predicted=PREDICTED), "Wang et al."),
+        "wang": IdentificationRow(
+            lambda budget: Wang(budget=budget, predicted=PREDICTED), "Wang et al.", attributes=True
+        ),
         "separately": IdentificationRow(
             lambda budget: Paper("PM-Separately", budget=budget, arm="identity-only"), "paper, separately"
         ),
         "jointly": IdentificationRow(
             lambda budget: Paper("PM-Jointly", budget=budget, arm="joint", predicted=PREDICTED, fused=FUSED),
             "paper, jointly",
+            attributes=True,
         ),
         "cosface": IdentificationRow(lambda budget: MarginNetwork("cosface", budget=budget)),
         "arcface": IdentificationRow(lambda budget: MarginNetwork("arcface", budget=budget)),
@@ -87,7 +92,8 @@ TABLE_2: Mapping[str, IdentificationRow] = MappingProxyType(
         "arcface-fused": IdentificationRow(
             lambda budget: MarginNetwork(
                 "arcface", budget=budget, predicted=PREDICTED, fused=FUSED, fusion="kronecker-tanh"
-            )
+            ),
+            attributes=True,
         ),
         "chance": IdentificationRow(lambda _: Chance(), learned=False),
     }

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from kronface.data.attributes import PREDICTED
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation.devkit import read_cmc
 from kronface.evaluation.published import RANK1_METHODS
@@ -14,6 +17,7 @@ from kronface.evaluation.report.table import Table, to_csv, to_latex, to_markdow
 from kronface.files import Progress, no_progress, write_json, write_text
 from kronface.hardware import processor_name
 from kronface.methods.learning import Budget
+from kronface.methods.network_method import chosen_labels
 from kronface.studies.tables.content import accuracy_table, rank1_table
 from kronface.studies.tables.measures import attribute_figures, measure_attributes, measure_rank1, rank1_figures
 from kronface.studies.tables.people import TablePeople
@@ -23,6 +27,11 @@ ROWS, RESULTS, SETTINGS = "rows", "table.json", "settings.json"
 
 Load = Callable[[], TablePeople]
 
+UNLABELLED = (
+    "they learn attributes, and the training people have no labels of some: name a training set that has them by "
+    "--root and --layout, such as CelebA's files (celeba)"
+)
+
 
 @dataclass(frozen=True)
 class TableOutcome:
@@ -30,10 +39,13 @@ class TableOutcome:
 
     table: Table
     folder: Path
+    left_out: Sequence[str] = ()
+    """Rows that learn attributes, where the training people have no labels of them."""
 
     def __str__(self) -> str:
         """What a terminal shows."""
-        return f"{to_markdown(self.table)}\ntable: {self.folder} (table.md, .csv, .tex, .json)"
+        said = f"{to_markdown(self.table)}\ntable: {self.folder} (table.md, .csv, .tex, .json)"
+        return f"{said}\nnot run: {', '.join(self.left_out)}: {UNLABELLED}" if self.left_out else said
 
 
 def run_table(
@@ -61,7 +73,7 @@ def run_table(
 
     Raises:
         ConfigError: an unknown row, or a folder that holds a table of other settings.
-        DataError: faces or curves are missing.
+        DataError: faces or curves are missing, or the labels that a row named in `rows` learns from.
     """
     known = TABLE_1 if number == 1 else TABLE_2
     unknown = [name for name in rows if name not in known]
@@ -73,6 +85,10 @@ def run_table(
     wanted = [name for name in known if not rows or name in rows]
     missing = [name for name in wanted if not (out / ROWS / f"{name}.json").is_file()]
     people = load() if missing else None
+    left_out = [name for name in missing if people is not None and number == 2 and not _can_learn(name, people)]
+    if left_out and rows:
+        raise DataError(f"--rows names {', '.join(left_out)}: {UNLABELLED}, or leave them out")
+    missing = [name for name in missing if name not in left_out]
     write_json(out / SETTINGS, settings)  # not before there is something to run it on
     table = _write(number, out, curves)
     if people is not None:
@@ -83,7 +99,11 @@ def run_table(
 
             _run_row(number, name, out, people, budget, report)
             table = _write(number, out, curves)
-    return TableOutcome(table, out)
+    return TableOutcome(table, out, left_out)
+
+
+def _can_learn(name: str, people: TablePeople) -> bool:
+    return not (TABLE_2[name].attributes and np.isnan(chosen_labels(people.train, PREDICTED)).all(0).any())
 
 
 def _run_row(number: int, name: str, out: Path, people: TablePeople, budget: Budget, progress: Progress) -> None:
