@@ -1,7 +1,7 @@
 """The paper's Tables 1 and 2 on rendered people, as `kronface reproduce table-1` and `table-2` run them.
 
-Writes `benchmarks/results/table-1.json` and `table-2.json`, from which docs/tables.md is made. Rows that are finished
-there or in the work folder are not run again, so that it can be ended and goes on; all of them take some hours.
+Writes `docs/tables/table-1.json` and `table-2.json`, from which docs/tables.md is made. Rows that are finished there or
+in the work folder are not run again, so that it can be ended and goes on; all of them take some hours.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from kronface.errors import KronfaceError
 from kronface.files import write_json
 from kronface.studies.tables.run import RESULTS, ROWS, SETTINGS
 
-KEPT = Path(__file__).parent / "results"
+KEPT = Path(__file__).parent.parent / "docs" / "tables"
 
 
 def main() -> None:
