@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from _people import area
-from kronface.cli.identify import SURE
+from kronface.cli.identify import hedge
 from kronface.data.records import Records
 from kronface.evaluation.open_set import Calibration, measure, tightened
 from kronface.evaluation.platt import temperature
@@ -126,8 +127,7 @@ def photographs(embedder: Embedder, thresholds: Calibration) -> OnPhotographs:
         "fnir": round(strangers.fnir, 4),
     }
     labels = known_labels(embedder.predicted)
-    shares = np.clip(found.probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
-    logits = np.log(shares / (1 - shares))
+    logits = logit(np.clip(found.probabilities.astype(np.float64), 1e-7, 1 - 1e-7))
     factor = temperature(logits, labels)
     for name, by in {"": factor, "_untempered": 1.0}.items():
         sure, wrong = sureness(by * logits, labels)
@@ -149,8 +149,8 @@ def known_labels(names: tuple[str, ...]) -> NDArray[np.float64]:
 def sureness(logits: NDArray[np.float64], labels: NDArray[np.float64]) -> tuple[float, float]:
     """Of attributes that are known: how many answers are not marked as `not sure`, and how many of those are wrong."""
     known = np.isfinite(logits) & ~np.isnan(labels)
-    given = 1 / (1 + np.exp(-logits[known]))
-    sure = np.maximum(given, 1 - given) >= SURE
+    given = expit(logits[known])
+    sure = np.array([not hedge(share) for share in given])
     return float(sure.mean()), float(((given >= 0.5) != labels[known])[sure].mean()) if sure.any() else 0.0
 
 

@@ -130,20 +130,20 @@ def test_learns_what_untrained_networks_do_not_show() -> None:
     untrained = anet(passes=0)
     untrained.fit(*known)
     before = share_right(untrained.predict(test), test)
-    method = anet(passes=1440)
+    method = anet(passes=1920)
     with pytest.raises(ConfigError, match="fit it first"):
         method.predict(test)
     stages: list[tuple[str, int, int]] = []
     method.fit(*known, progress=lambda *call: stages.append(call))
     for stage in ("people", "attributes"):  # half of the passes each
-        assert [done for name, done, _ in stages if f"{stage}, loss" in name] == list(range(12, 721, 12))
+        assert [done for name, done, _ in stages if f"{stage}, loss" in name] == list(range(12, 961, 12))
     found = method.predict(test)
     assert found.dtype == np.float32
     assert ((found >= 0) & (found <= 1)).all()
     assert (found[:, 1] == 1).all()
     assert (found[:, 2] == 0).all()
     after = share_right(found, test)
-    assert after > 0.85, after  # taken for no, those who were not asked would leave 0.48
+    assert after > 0.9, after  # taken for no, those who were not asked would leave 0.48
     assert after > before + 0.1, (before, after)
 
 

@@ -1,10 +1,12 @@
 """Probabilities that mean what they say: Platt's logistic fit on top of a classifier's scores, and a temperature."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 from kronface.errors import DataError
+
+Floats = NDArray[np.float64]
 
 FEWEST = 10
 """Of each kind of label; with fewer nothing is fitted."""
@@ -25,10 +27,7 @@ def platt(logits: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
     Raises:
         DataError: arrays that do not fit together.
     """
-    scores, truth = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
-    if scores.ndim != 1 or scores.shape != truth.shape:
-        raise DataError(f"logits of shape {scores.shape} do not fit labels of {truth.shape}")
-    kept = np.isfinite(scores) & ~np.isnan(truth)
+    scores, truth, kept = _known(logits, labels, dimensions=1)
     scores, positive = scores[kept], truth[kept] > 0.5
     ones, zeros = int(positive.sum()), int((~positive).sum())
     if min(ones, zeros) < FEWEST:
@@ -61,20 +60,24 @@ def temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         DataError: arrays that do not fit together.
     """
-    scores, truth = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
-    if scores.ndim != 2 or scores.shape != truth.shape:
-        raise DataError(f"logits of shape {scores.shape} do not fit labels of {truth.shape}")
-    known = np.isfinite(scores) & ~np.isnan(truth)
+    scores, truth, known = _known(logits, labels, dimensions=2)
     sides = [known & (truth == side) for side in (1, 0)]
     both = np.all([side.any(0) for side in sides], 0)
     if not both.any():
         return 1.0
-    shares = [side[:, both] / side[:, both].sum(0) for side in sides]
-    signed = np.where(truth == 1, scores, -scores)[:, both]
+    weights = sum(side[:, both] / side[:, both].sum(0) for side in sides)
+    signed = np.where(known, np.where(truth == 1, scores, -scores), 0)[:, both]
 
     def loss(factor: float) -> float:
-        away = np.logaddexp(0, -factor * np.where(known[:, both], signed, 0))
-        return float(((shares[0] + shares[1]) * away).sum())
+        return float((weights * np.logaddexp(0, -factor * signed)).sum())
 
     found = float(minimize_scalar(loss, bounds=(0, 1), method="bounded").x)
     return 1.0 if loss(1.0) <= loss(found) else found
+
+
+def _known(logits: ArrayLike, labels: ArrayLike, *, dimensions: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Both as numbers, and where both are known."""
+    scores, truth = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
+    if scores.ndim != dimensions or scores.shape != truth.shape:
+        raise DataError(f"logits of shape {scores.shape} do not fit labels of {truth.shape}")
+    return scores, truth, np.isfinite(scores) & ~np.isnan(truth)

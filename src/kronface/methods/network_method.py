@@ -77,9 +77,8 @@ def train(
     images = smaller(faces.images, network.size)
     classes = torch.from_numpy(number(faces.people)[0])
     own = labels if labels is not None else chosen_labels(faces, network.predicted)
-    untaught = [name for name, column in zip(network.predicted, own.T, strict=True) if np.isnan(column).all()]
-    if untaught:
-        raise DataError(f"{title}: the training faces have no label of {untaught[0]}: leave this method out")
+    if missing := untaught(own, network.predicted):
+        raise DataError(f"{title}: the training faces have no label of {missing[0]}: leave this method out")
     wanted = torch.from_numpy(np.ascontiguousarray(own))
     weights = balanced_weights(wanted) if network.predicted else None
     rng = np.random.default_rng([budget.seed, 43])
@@ -98,6 +97,11 @@ def train(
     rows = shuffled(len(faces), budget.batch_size, budget.seed) if batches is None else batches
     learn(network.parameters(), step, rows, budget, title=title, progress=progress)
     network.eval()
+
+
+def untaught(labels: Floats, names: Sequence[str]) -> list[str]:
+    """Attributes of which (N, T) labels say nothing at all."""
+    return [name for name, column in zip(names, labels.T, strict=True) if np.isnan(column).all()]
 
 
 def chosen_labels(faces: Faces, names: Sequence[str]) -> Floats:

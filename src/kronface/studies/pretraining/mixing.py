@@ -63,11 +63,11 @@ def mixed_face(
 def bent(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A face (S, S, 3) of another shape: bent here and there, stretched and sheared a little about its middle."""
     side = face.shape[0]
-    down, across = np.mgrid[:side, :side].astype(np.float32) - np.float32((side - 1) / 2)
+    middle = np.float32((side - 1) / 2)
+    down, across = np.mgrid[:side, :side].astype(np.float32) - middle
     bend = _smooth(rng, side, 2) * np.float32(rng.uniform(0.2, 1) * LARGEST_BEND * side)
     wide, tall = np.exp(rng.normal(0, 0.05, 2)).astype(np.float32)
     shear = np.float32(rng.normal(0, 0.04))
-    middle = np.float32((side - 1) / 2)
     return cv2.remap(
         face,
         middle + across * wide + down * shear + bend[..., 0],

@@ -104,8 +104,7 @@ def release(
     # What is there already stays until the new one is whole.
     made = out.with_name(f".{out.name}")
     shutil.rmtree(made, ignore_errors=True)
-    network.save_pretrained(made, card=card, half=True)  # from here on it is the one that is handed out
-    embedder = NetworkEmbedder(Network.from_pretrained(made), device="cpu", name=name, licence=card.licence)
+    embedder = _halved(network, made, name, card)
     owners = known.table["identity"].to_numpy()[rows]
     thresholds = calibrate(_embeddings(network, faces), owners, fpir=FPIR)
     developed: dict[str, Any] = {}
@@ -114,8 +113,7 @@ def release(
         developed, thresholds = {**found.figures, "temperature": round(found.temperature, 3)}, found.thresholds
         factor = torch.full((len(slopes),), developed["temperature"])
         network.attribute_branch.calibrate(factor, torch.zeros_like(factor))
-        network.save_pretrained(made, card=card, half=True)
-        embedder = NetworkEmbedder(Network.from_pretrained(made), device="cpu", name=name, licence=card.licence)
+        embedder = _halved(network, made, name, card)
     measured = _measure(network, embedder, thresholds, people, _logits(network, faces).mean(0), progress)
     if developed:
         measured["development"] = developed
@@ -128,6 +126,12 @@ def release(
     shutil.rmtree(out, ignore_errors=True)
     made.rename(out)
     return measured
+
+
+def _halved(network: Network, made: Path, name: str, card: ModelCard) -> NetworkEmbedder:
+    """Writes the network, which from there on is the one that is handed out, and reads it back."""
+    network.save_pretrained(made, card=card, half=True)
+    return NetworkEmbedder(Network.from_pretrained(made), device="cpu", name=name, licence=card.licence)
 
 
 def rendered_people(root: Path) -> Records:

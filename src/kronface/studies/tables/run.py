@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kronface.data.attributes import PREDICTED
 from kronface.errors import ConfigError, DataError
 from kronface.evaluation.devkit import read_cmc
@@ -17,7 +15,7 @@ from kronface.evaluation.report.table import Table, to_csv, to_latex, to_markdow
 from kronface.files import Progress, no_progress, write_json, write_text
 from kronface.hardware import processor_name
 from kronface.methods.learning import Budget
-from kronface.methods.network_method import chosen_labels
+from kronface.methods.network_method import chosen_labels, untaught
 from kronface.studies.tables.content import accuracy_table, rank1_table
 from kronface.studies.tables.measures import attribute_figures, measure_attributes, measure_rank1, rank1_figures
 from kronface.studies.tables.people import TablePeople
@@ -85,7 +83,9 @@ def run_table(
     wanted = [name for name in known if not rows or name in rows]
     missing = [name for name in wanted if not (out / ROWS / f"{name}.json").is_file()]
     people = load() if missing else None
-    left_out = [name for name in missing if people is not None and number == 2 and not _can_learn(name, people)]
+    left_out: list[str] = []
+    if people is not None and number == 2 and untaught(chosen_labels(people.train, PREDICTED), PREDICTED):
+        left_out = [name for name in missing if TABLE_2[name].attributes]
     if left_out and rows:
         raise DataError(f"--rows names {', '.join(left_out)}: {UNLABELLED}, or leave them out")
     missing = [name for name in missing if name not in left_out]
@@ -100,10 +100,6 @@ def run_table(
             _run_row(number, name, out, people, budget, report)
             table = _write(number, out, curves)
     return TableOutcome(table, out, left_out)
-
-
-def _can_learn(name: str, people: TablePeople) -> bool:
-    return not (TABLE_2[name].attributes and np.isnan(chosen_labels(people.train, PREDICTED)).all(0).any())
 
 
 def _run_row(number: int, name: str, out: Path, people: TablePeople, budget: Budget, progress: Progress) -> None:
