@@ -47,6 +47,22 @@ def published_file(path: Path, family: str, variant: str, seed: int = 0) -> dict
     return tensors
 
 
+@pytest.mark.parametrize(("variant", "channels"), [("residual-half", 256), ("residual-quarter", 128)])
+def test_a_residual_trunk_begins_with_stride_2_and_ends_in_an_iresnets_maps(variant: str, channels: int) -> None:
+    network = build(variant=variant, predicted=PREDICTED, fused=FUSED, fusion="none", embedding_size=128, size=64)
+    trunk = network.trunk
+    images = torch.randn((2, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    sizes = {}
+    for name, module in trunk.named_children():
+        module.register_forward_hook(lambda _, __, out, name=name: sizes.update({name: tuple(out.shape[1:])}))
+    assert trunk.forward_map(images).shape == (2, channels, 4, 4)
+    assert [sizes[name][1] for name in ("conv1", "layer1", "layer2", "layer3", "layer4")] == [32, 32, 16, 8, 4]
+    assert trunk(images).shape == (2, 512)
+    assert not any(isinstance(module, torch.nn.PReLU) for module in trunk.modules())
+    assert network.identity_branch is not None
+    assert network.identity_branch.hidden.out_features == 512  # the paper's hidden layer, with a fusion or without
+
+
 @pytest.mark.parametrize(("family", "variant"), LISTED)
 def test_every_published_name_has_its_place(family: str, variant: str) -> None:
     assert len(PUBLISHED[family]["commit"]) == 40

@@ -17,13 +17,14 @@ from kronface.errors import CheckpointError, ConfigError, DataError
 from kronface.faces.align import align, reference_points
 from kronface.faces.detect import YuFaceDetector, largest_face
 from kronface.files import no_progress
+from kronface.losses.teacher import levelling
 from kronface.network.checkpoint import ModelCard, read_card
 from kronface.network.network import Network
 from kronface.runtime.dlib_network import CHIP, POINTS, DlibEmbedder
 from kronface.runtime.verify import MirroredEmbedder
 from kronface.studies.pretraining import shards
 from kronface.studies.pretraining.filling import Filling
-from kronface.studies.pretraining.loop import LAST, METRICS, SHARDS, pretrain, running_mean
+from kronface.studies.pretraining.loop import HELD_OUT, LAST, METRICS, SHARDS, pretrain, running_mean
 from kronface.studies.pretraining.mixing import altered, bent, mixed_face, mixture
 from kronface.studies.pretraining.recipe import PretrainingRecipe
 from kronface.studies.pretraining.shards import MARGIN, _teachers_points, make_shard, read_shard, shard_folder
@@ -333,6 +334,23 @@ def test_what_all_of_a_teachers_embeddings_share_is_not_learned(tmp_path: Path) 
         history = pretrain(tmp_path / name / "run", recipe, card=ModelCard(), pool=tmp_path / name, workers=0)
         losses.append(history[0]["teacher_loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_directions_in_which_renderings_differ_little_are_raised_if_told(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, embedding_size=128, teacher="renderer", rounds=1)
+    pretrain(tmp_path / "drawn", recipe, card=ModelCard(), pool=tmp_path / "pool")
+    raised = replace(recipe, levelled=0.4)
+    history = pretrain(tmp_path / "told", raised, card=ModelCard(), pool=tmp_path / "pool", workers=0)
+    shard = read_shard(tmp_path / "pool" / "held-out", HELD_OUT, recipe.shards())
+    matrix = levelling(torch.from_numpy(shard.taught), 0.4).numpy()
+    for file in (tmp_path / "pool").rglob("codes.npy"):
+        np.save(file, np.load(file) @ matrix)
+    by_hand = pretrain(tmp_path / "by-hand", recipe, card=ModelCard(), pool=tmp_path / "pool", workers=0)
+    assert by_hand[0]["teacher_loss"] == pytest.approx(history[0]["teacher_loss"], rel=1e-4)
+    plain = pretrain(tmp_path / "drawn", recipe, card=ModelCard(), pool=tmp_path / "pool")
+    assert plain[0]["teacher_loss"] != pytest.approx(history[0]["teacher_loss"], rel=1e-3)
+    with pytest.raises(ConfigError, match="levelled: there is nothing that a teacher says"):
+        replace(RECIPE, levelled=0.2).check()
 
 
 def test_calibrated_probabilities_do_not_outlive_their_weights(whole: Path, tmp_path: Path) -> None:

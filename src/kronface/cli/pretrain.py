@@ -41,6 +41,7 @@ def pretrain(
     attribute_errors: float = 0.0,
     face_dropout: float = 0.0,
     averaged: bool = False,
+    levelled: float = 0.0,
     mixed: float = 0.0,
     mixtures: int = 1,
     altered: float = 0.0,
@@ -73,7 +74,7 @@ def pretrain(
         head_start: rounds' worth of people who are drawn before the first round.
         people: new ones in each round.
         images: of each person.
-        variant: vgg19, vgg19-half, vgg19-quarter or compact.
+        variant: vgg19, vgg19-half, vgg19-quarter or compact; residual-half or residual-quarter.
         size: side of the aligned face in pixels.
         fusion: of attributes and identity: kronecker, kronecker-tanh, kronecker-detached, concatenation or none.
         embedding_size: numbers in an embedding; 128 with a teacher.
@@ -98,6 +99,8 @@ def pretrain(
         attribute_errors: probability that a fused attribute is another face's, so that it is not trusted too much.
         face_dropout: probability that an entry of the face vector is withheld from the identity branch.
         averaged: whether the teacher says of each face what it says of the person's faces on average.
+        levelled: how far the directions in which the teacher's embeddings of renderings differ little are raised in
+            what is learned, from 0 to 1.
         mixed: share of a batch that are faces between people, altered, of whom the teacher alone speaks.
         mixtures: how many of those are made, as a multiple of the faces that are drawn.
         altered: probability that another face is seen in other light, by another camera.
@@ -150,6 +153,7 @@ def pretrain(
         attribute_errors=attribute_errors,
         face_dropout=face_dropout,
         averaged=averaged,
+        levelled=levelled,
         mixed=mixed,
         mixtures=mixtures,
         altered=altered,

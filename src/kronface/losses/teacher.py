@@ -1,7 +1,26 @@
 """What a network learns from another one's embeddings of the same pictures."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
+
+FLOOR = 0.2
+"""Directions whose variance is a smaller share than this of the mean one are not taken for more: they are noise."""
+
+
+def levelling(taught: Tensor, power: float) -> Tensor:
+    """A teacher's embeddings (N, D) -> a symmetric matrix (D, D) that makes their axes more alike in length.
+
+    Renderings differ most in a few of a teacher's directions, photographs about as much in all of them; what counts
+    there would hardly count in a loss on renderings.
+
+    Args:
+        taught: embeddings of a sample.
+        power: of each axis's variance, by which it is divided: 0 changes nothing, 0.5 would whiten.
+    """
+    spread, axes = torch.linalg.eigh(torch.cov(taught.double().T))
+    spread = spread.clamp(min=FLOOR * spread.mean())
+    return ((axes * spread**-power) @ axes.T).float()
 
 
 def teacher_loss(embeddings: Tensor, taught: Tensor, *, pairs: float = 5.0) -> Tensor:

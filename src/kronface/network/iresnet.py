@@ -16,14 +16,15 @@ class Block(nn.Module):
         stride: of the second convolution.
         pooled: a shortcut between equal numbers of channels takes every second pixel as it is, as AdaFace's networks
             do, where InsightFace's convolve.
+        compact: ReLU stands for PReLU.
     """
 
-    def __init__(self, channels: int, filters: int, *, stride: int, pooled: bool) -> None:
+    def __init__(self, channels: int, filters: int, *, stride: int, pooled: bool, compact: bool) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv1 = nn.Conv2d(channels, filters, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(filters)
-        self.prelu = nn.PReLU(filters)
+        self.prelu = _rectifier(filters, compact=compact)
         self.conv2 = nn.Conv2d(filters, filters, 3, stride=stride, padding=1, bias=False)
         self.bn3 = nn.BatchNorm2d(filters)
         self.downsample: nn.Module | None = None
@@ -40,6 +41,10 @@ class Block(nn.Module):
         return out
 
 
+def _rectifier(channels: int, *, compact: bool) -> nn.Module:
+    return nn.ReLU(inplace=True) if compact else nn.PReLU(channels)
+
+
 class IResNet(nn.Module):
     """A convolution, four stages that halve the map, and a layer over all positions: no pooling, unlike `Trunk`.
 
@@ -53,6 +58,8 @@ class IResNet(nn.Module):
         pooled: of `Block`.
         scaled: whether the last batch normalisation has learned scales and shifts; AdaFace's has none.
         dropout: before the last layer, in training alone.
+        compact: the first convolution is 4x4 of stride 2, the first stage has none, and ReLU stands for PReLU: at the
+            same width it trains more than twice as fast on a processor. No published weights fit.
 
     Shape:
         images (N, 3, size, size) float -> face vectors u (N, output_size).
@@ -70,16 +77,27 @@ class IResNet(nn.Module):
         pooled: bool = False,
         scaled: bool = True,
         dropout: float = 0.0,
+        compact: bool = False,
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        side, stride = (4, 2) if compact else (3, 1)
+        self.conv1 = nn.Conv2d(3, width, side, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.prelu = nn.PReLU(width)
+        self.prelu = _rectifier(width, compact=compact)
         widths = [width, *(width * 2**stage for stage in range(STAGES))]
+        strides = (1 if compact else 2, 2, 2, 2)
         stages = [
             nn.Sequential(
-                Block(widths[stage], widths[stage + 1], stride=2, pooled=pooled),
-                *(Block(widths[stage + 1], widths[stage + 1], stride=1, pooled=pooled) for _ in range(count - 1)),
+                *(
+                    Block(
+                        widths[stage + (place > 0)],
+                        widths[stage + 1],
+                        stride=1 if place else strides[stage],
+                        pooled=pooled,
+                        compact=compact,
+                    )
+                    for place in range(count)
+                )
             )
             for stage, count in enumerate(blocks)
         ]

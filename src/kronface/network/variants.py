@@ -25,7 +25,8 @@ class Variant:
     width: int
     hidden_size: int
     compact: bool = False
-    """Whether the trunk begins with a convolution of stride 2 in place of VGG-19's first block."""
+    """Whether the trunk begins with a convolution of stride 2, in place of VGG-19's first block or an IResNet's first
+    convolution at full size."""
     blocks: tuple[int, ...] = ()
     """Of an IResNet's four stages; none for the paper's trunk."""
     pooled: bool = False
@@ -38,6 +39,8 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "vgg19-half": Variant(32, 2048),
         "vgg19-quarter": Variant(16, 1024),
         "compact": Variant(16, 1024, compact=True),
+        "residual-half": Variant(32, 512, compact=True, blocks=(2, 2, 2, 2)),
+        "residual-quarter": Variant(16, 512, compact=True, blocks=(2, 2, 2, 2)),
         "iresnet-18": Variant(64, 512, blocks=(2, 2, 2, 2)),
         "iresnet-18-quarter": Variant(16, 512, blocks=(2, 2, 2, 2)),
         "iresnet-50": Variant(64, 512, blocks=(3, 4, 14, 3)),
@@ -47,8 +50,9 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "ir-101": Variant(64, 512, blocks=(3, 13, 30, 3), pooled=True),
     }
 )
-"""The sizes by name; `vgg19` is the paper's, `compact` trains half as fast again as `vgg19-quarter`. The `iresnet` ones
-are InsightFace's, the `ir` ones AdaFace's: in them the face vector itself, of 512 numbers, is the embedding, unless
+"""The sizes by name; `vgg19` is the paper's, `compact` trains half as fast again as `vgg19-quarter`. The `residual`
+ones are residual networks with the paper's hidden layer, for training on a processor. The `iresnet` ones are
+InsightFace's, the `ir` ones AdaFace's: in them the face vector itself, of 512 numbers, is the embedding, unless
 attributes are fused into it."""
 
 MARGINS: tuple[str, ...] = ("none", "cosface", "arcface", "adaface")
@@ -155,7 +159,7 @@ def build(
     if identify:
         identity_branch = IdentityBranch(
             input_size=fused_size,
-            hidden_size=0 if shape.blocks and not fuses else shape.hidden_size,
+            hidden_size=0 if shape.blocks and not shape.compact and not fuses else shape.hidden_size,
             identities=identities,
             embedding_size=embedding_size,
             batch_norm=batch_norm,
@@ -198,6 +202,7 @@ def _trunk(shape: Variant, *, batch_norm: bool, size: int) -> Trunk | IResNet:
         pooled=shape.pooled,
         scaled=not shape.pooled,
         dropout=0.4 if shape.pooled else 0.0,
+        compact=shape.compact,
     )
 
 

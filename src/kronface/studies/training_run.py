@@ -101,8 +101,8 @@ def train(
         without: what is left out, as hats,flaws or "[hats, flaws]" (synth); names as in kronface synth write.
         label_noise: of the identity attributes: none, flips or appearance (synth).
         arm: identity-only, attributes-only or joint.
-        variant: vgg19, vgg19-half, vgg19-quarter or compact; iresnet-18, iresnet-18-quarter, iresnet-50 or iresnet-100;
-            ir-18, ir-50 or ir-101.
+        variant: vgg19, vgg19-half, vgg19-quarter or compact; residual-half or residual-quarter; iresnet-18,
+            iresnet-18-quarter, iresnet-50 or iresnet-100; ir-18, ir-50 or ir-101.
         predicted: attributes that the attribute branch predicts.
         fused: those of them that enter the fusion.
         fusion: kronecker, kronecker-detached, kronecker-tanh, concatenation or none.

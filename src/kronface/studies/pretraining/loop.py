@@ -23,7 +23,7 @@ from kronface.files import Progress, no_progress, write_bytes, write_text
 from kronface.hardware import processor_name, resolve_device, resolve_precision
 from kronface.losses.attributes import attribute_loss, balanced_weights
 from kronface.losses.margin import cosine_margin_loss
-from kronface.losses.teacher import teacher_loss
+from kronface.losses.teacher import levelling, teacher_loss
 from kronface.network.checkpoint import ModelCard, read_config
 from kronface.network.network import Network
 from kronface.network.parts import grow_fusion, parts_of, take_over
@@ -141,6 +141,8 @@ class _Trainer:
         self.passes = 0
         self.usual = torch.zeros(0)
         """(D,) the teacher's mean embedding."""
+        self.levels: Tensor | None = None
+        """(D, D) what raises its directions."""
 
     def restore(self, start: Path | None) -> None:
         """Takes up what the last round left; where there is none, the weights of another checkpoint."""
@@ -179,7 +181,10 @@ class _Trainer:
         if recipe.averaged:
             window = [shard.averaged() for shard in window]
         # A teacher's embeddings of renderings lie close together: what they differ in is what is to be learned.
-        self.usual = torch.from_numpy(np.asarray(held_out.taught, np.float32).mean(0)).to(self.device)
+        usual = torch.from_numpy(np.asarray(held_out.taught, np.float32))
+        self.usual = usual.mean(0).to(self.device)
+        if recipe.levelled:
+            self.levels = levelling(usual, recipe.levelled).to(self.device)
         weights = balanced_weights(torch.from_numpy(np.concatenate([shard.labels for shard in window]))).to(self.device)
         self.network.train()
         sums: dict[str, float] = {}
@@ -252,9 +257,10 @@ class _Trainer:
         labels = batch.labels.to(device)
         parts["attribute"] = recipe.attribute_weight * attribute_loss(logits.float(), labels, weights)
         if batch.taught.shape[1]:
-            parts["teacher"] = recipe.teacher_weight * teacher_loss(
-                hidden, batch.taught.to(device).float() - self.usual
-            )
+            taught = batch.taught.to(device).float() - self.usual
+            if self.levels is not None:
+                taught = taught @ self.levels
+            parts["teacher"] = recipe.teacher_weight * teacher_loss(hidden, taught)
         classes = batch.classes.to(device)
         identity = cosine_margin_loss(hidden[: len(classes)], self.centres, classes, scale=recipe.scale, margin=margin)
         parts["identity"] = recipe.identity_weight * identity

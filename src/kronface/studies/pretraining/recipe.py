@@ -71,6 +71,9 @@ class PretrainingRecipe:
     averaged: bool = False
     """Whether the teacher says of each face what it says of the person's faces on average: spectacles, poses and
     expressions, which change it, are none of the person."""
+    levelled: float = 0.0
+    """How far the directions in which the teacher's embeddings of renderings differ little are raised in what is
+    learned (`losses.teacher.levelling`)."""
     mixed: float = 0.0
     """Share of a batch that are faces between people, of whom the teacher alone speaks (`mixing.mixture`)."""
     mixtures: int = 1
@@ -121,6 +124,7 @@ class PretrainingRecipe:
             "mixed_styles",
             "attribute_errors",
             "face_dropout",
+            "levelled",
             "mixed",
             "altered",
             "redrawn_people",
@@ -139,6 +143,8 @@ class PretrainingRecipe:
             raise ConfigError("mixed: only a teacher knows what a face between people is: choose --teacher")
         if self.averaged and self.teacher == "none":
             raise ConfigError("averaged: there is nothing that a teacher says: choose --teacher")
+        if self.levelled and self.teacher == "none":
+            raise ConfigError("levelled: there is nothing that a teacher says: choose --teacher")
         self.shards().rendering()
         if self.people < 2 or self.images < 2:
             raise ConfigError("people and images must be at least 2: identities are told apart, each by several faces")
