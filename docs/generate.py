@@ -204,8 +204,8 @@ def _photographs(found: dict[str, Any]) -> str:
 def _trainings(found: dict[str, Any]) -> str:
     lines = [
         "`make checkpoint-NAME` runs the parts of `recipes/checkpoints/NAME` one after the other. Hours are those of "
-        "one thread's training, without the drawing of faces. Rank-1 is that among people of whom training saw no "
-        "picture, all of a shard, by one gallery picture each.\n"
+        "the training alone, on one core or two, without the drawing of faces. Rank-1 is that among people of whom "
+        "training saw no picture, all of a shard, by one gallery picture each.\n"
     ]
     for name, parts in found.items():
         for part, run in parts.items():

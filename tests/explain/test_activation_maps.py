@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from kronface.errors import ConfigError
-from kronface.explain.activation_maps import KINDS, enlarge, gradient_maps, position_maps
+from kronface.explain.activation_maps import KINDS, enlarge, gradient_maps, kinds, position_maps
 from kronface.network.network import Network
 from kronface.network.variants import build
 
@@ -89,6 +89,32 @@ def test_position_maps_are_the_branch_at_each_place() -> None:
     assert maps.shape == (2, 1, 4, 6)
     expected = network.attribute_branch(feature_map[1:, :, 2, 5])[0, 1]
     torch.testing.assert_close(maps[1, 0, 2, 5], expected)
+
+
+def test_without_pooling_each_position_has_its_own_gradients() -> None:
+    network = build(
+        variant="residual-quarter", predicted=NAMES, fused=NAMES[:1], fusion="kronecker-tanh", size=48, seed=4
+    ).eval()
+    branch = network.attribute_branch
+    assert branch is not None
+    assert kinds(network) == ("gradient",)
+    assert kinds(made()) == ("gradient", "position")
+    branch.norm = nn.Identity()
+    with torch.no_grad():
+        branch.hidden.bias.fill_(1e3)  # no unit is ever at rest: what follows the map is linear
+    images = faces(network)
+    maps = gradient_maps(network, images, NAMES)
+    assert maps.shape == (2, 3, 3, 3)
+    feature_map = network.trunk.forward_map(images)
+
+    def logits(kept: Tensor) -> Tensor:
+        return branch(network.trunk.forward_pool(kept))
+
+    nothing = logits(torch.zeros_like(feature_map))
+    for row, column in ((0, 0), (1, 2)):
+        alone = torch.zeros_like(feature_map)
+        alone[:, :, row, column] = feature_map[:, :, row, column]
+        torch.testing.assert_close(maps[:, :, row, column] / 9, logits(alone) - nothing, rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)

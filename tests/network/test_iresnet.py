@@ -13,7 +13,7 @@ from torch.nn import functional
 from kronface.cli.main import main
 from kronface.data.attributes import FUSED, PREDICTED
 from kronface.errors import CheckpointError, ConfigError
-from kronface.explain.activation_maps import gradient_maps
+from kronface.explain.activation_maps import position_maps
 from kronface.losses.margin import MARGINS as LOSSES
 from kronface.losses.margin import cosine_margin_loss
 from kronface.network.checkpoint import read_card
@@ -226,7 +226,7 @@ def test_every_margin_and_fusion_on_an_iresnet(fusion: str, margin: str, tmp_pat
     assert two is not None
     torch.testing.assert_close(one, two)
     with pytest.raises(ConfigError, match="global average pooling"):
-        gradient_maps(again, again.preprocess(batch["image"]), ["Male"])
+        position_maps(again, again.preprocess(batch["image"]), ["Male"])
 
 
 def test_a_margin_on_the_papers_trunk_is_learned_by_its_own_formula() -> None:

@@ -175,6 +175,16 @@ def test_figure_4_measures_where_maps_lie(tmp_path: Path, capsys: pytest.Capture
     assert json.loads((tmp_path / "figure-4.json").read_text()) == content
 
 
+def test_figure_4_of_a_trunk_that_does_not_pool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build(variant="residual-quarter", predicted=PREDICTED, fused=PREDICTED[:2], size=48).save_pretrained(
+        tmp_path / "net"
+    )
+    assert main(["reproduce", "figure-4", str(tmp_path / "net"), "--people", "2", "--out", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / "figure-4.json").read_text())["rows"]
+    assert [(row["picture"], row["map"]) for row in rows] == [("aligned", "gradient")] * 4
+    assert capsys.readouterr().out.count("where the attribute is than of a uniform map") == 1
+
+
 def test_figure_4_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build(variant="vgg19-quarter", arm="attributes-only", predicted=["Bald"], size=32).save_pretrained(tmp_path / "net")
     assert "does not predict Big_Nose" in complaint(capsys, "reproduce", "figure-4", str(tmp_path / "net"))

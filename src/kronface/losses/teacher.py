@@ -20,7 +20,8 @@ def levelling(taught: Tensor, power: float) -> Tensor:
     """
     spread, axes = torch.linalg.eigh(torch.cov(taught.double().T))
     spread = spread.clamp(min=FLOOR * spread.mean())
-    return ((axes * spread**-power) @ axes.T).float()
+    matrix: Tensor = (axes * spread**-power) @ axes.T
+    return matrix.float()
 
 
 def teacher_loss(embeddings: Tensor, taught: Tensor, *, pairs: float = 5.0) -> Tensor:

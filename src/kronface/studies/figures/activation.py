@@ -37,7 +37,8 @@ def figure_4(
     """Draws activation maps of big nose, big lips, narrow eyes and bald, and measures whether they lie there.
 
     On rendered people who have the attribute, and whose nose, lips, eyes and top of the head are known: aligned faces,
-    and whole pictures. Two kinds of map; each is compared with a map that is the same everywhere and with the same
+    and whole pictures. Two kinds of map; of a network without global average pooling, which takes one size alone, the
+    first kind on aligned faces. Each is compared with a map that is the same everywhere and with the same
     network with weights drawn anew. Leaves figure-4.png, figure-4.pdf, figure-4.json and figure-4.txt.
 
     Args:
@@ -73,6 +74,7 @@ def figure_4(
         if name not in network.predicted:
             raise ConfigError(f"{checkpoint} does not predict {name}, which figure 4 shows: bring a network that does")
     chosen = choose(people, seed, progress)
+    framings = tuple(FRAMINGS) if network.trunk.pools else ("aligned",)
     maps_of = Mapper(network, device)
     found: list[dict[str, Any]] = []
     shown: list[Panel] = []
@@ -81,7 +83,7 @@ def figure_4(
         values: dict[tuple[str, str], list[dict[str, float]]] = {}
         hidden = dict.fromkeys(FRAMINGS, 0)
         for place, number in enumerate(chosen[name]):
-            for framing, image, region in pictures(part, number, seed, network.size):
+            for framing, image, region in pictures(part, number, seed, network.size, framings):
                 maps, *redrawn = maps_of(image, name)
                 if place < SHOWN[framing]:
                     shown.append(Panel(name, framing, image, region, maps))

@@ -55,7 +55,7 @@ def _rendering() -> "Rendering":
 
 
 def pictures(
-    part: str, number: int, seed: int, size: int
+    part: str, number: int, seed: int, size: int, framings: Sequence[str] = tuple(FRAMINGS)
 ) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.bool_]]]:
     """One aligned face, and one whole picture in which the face is about as large; each with the part's region."""
     import cv2
@@ -65,7 +65,8 @@ def pictures(
     from kronface.synth.picture import take_picture
 
     person = make_person(load_head(), number, seed, _rendering())
-    for image, (framing, kind) in enumerate(FRAMINGS.items()):
+    for image, framing in enumerate(framings):
+        kind = FRAMINGS[framing]
         picture = take_picture(
             seed, number, image, framing=kind, person=person, rendering=_rendering(), size=size, masks=True
         )
@@ -117,12 +118,12 @@ class Mapper:
         """(H, W) maps of one picture (H, W, 3) by kind; those of the network itself come first."""
         import torch
 
-        from kronface.explain.activation_maps import KINDS, enlarge
+        from kronface.explain.activation_maps import KINDS, enlarge, kinds
 
         found = []
         for network in self._networks:
             pixels = network.preprocess(torch.from_numpy(image[None]).to(self._device))
-            made = {kind: enlarge(make(network, pixels, [name]), *image.shape[:2]) for kind, make in KINDS.items()}
+            made = {kind: enlarge(KINDS[kind](network, pixels, [name]), *image.shape[:2]) for kind in kinds(network)}
             found.append({kind: maps[0, 0].cpu().numpy() for kind, maps in made.items()})
         return found
 
