@@ -131,7 +131,7 @@ def photographs(embedder: Embedder, thresholds: Calibration) -> OnPhotographs:
     factor = temperature(logits, labels)
     for name, by in {"": factor, "_untempered": 1.0}.items():
         sure, wrong = sureness(by * logits, labels)
-        figures |= {f"sure{name}": round(sure, 3), f"sure_but_wrong{name}": round(wrong, 3)}
+        figures |= {f"sure_of_known_attributes{name}": round(sure, 3), f"wrong_where_sure{name}": round(wrong, 3)}
     return OnPhotographs(figures | attribute_figures(found.probabilities, embedder.predicted), thresholds, factor)
 
 
