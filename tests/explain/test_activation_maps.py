@@ -105,6 +105,8 @@ def test_without_pooling_each_position_has_its_own_gradients() -> None:
     images = faces(network)
     maps = gradient_maps(network, images, NAMES)
     assert maps.shape == (2, 3, 3, 3)
+    with pytest.raises(ConfigError, match="the images are 64x48: this trunk takes 48 alone"):
+        gradient_maps(network, faces(network, 64, 48), NAMES)
     feature_map = network.trunk.forward_map(images)
 
     def logits(kept: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from kronface.losses.margin import cosine_margin_loss
 from kronface.network.checkpoint import read_card
 from kronface.network.imagenet import load_imagenet
 from kronface.network.network import Network
-from kronface.network.parts import take_over
+from kronface.network.parts import grow_fusion, take_over
 from kronface.network.published import FAMILIES, load_published
 from kronface.network.variants import MARGINS, VARIANTS, build
 from kronface.runtime.load import load_embedder
@@ -50,6 +50,7 @@ def published_file(path: Path, family: str, variant: str, seed: int = 0) -> dict
 @pytest.mark.parametrize(("variant", "channels"), [("residual-half", 256), ("residual-quarter", 128)])
 def test_a_residual_trunk_begins_with_stride_2_and_ends_in_an_iresnets_maps(variant: str, channels: int) -> None:
     network = build(variant=variant, predicted=PREDICTED, fused=FUSED, fusion="none", embedding_size=128, size=64)
+    fused = build(variant=variant, predicted=PREDICTED, fused=FUSED, embedding_size=128, size=64)
     trunk = network.trunk
     images = torch.randn((2, 3, 64, 64), generator=torch.Generator().manual_seed(0))
     sizes = {}
@@ -59,8 +60,59 @@ def test_a_residual_trunk_begins_with_stride_2_and_ends_in_an_iresnets_maps(vari
     assert [sizes[name][1] for name in ("conv1", "layer1", "layer2", "layer3", "layer4")] == [32, 32, 16, 8, 4]
     assert trunk(images).shape == (2, 512)
     assert not any(isinstance(module, torch.nn.PReLU) for module in trunk.modules())
-    assert network.identity_branch is not None
-    assert network.identity_branch.hidden.out_features == 512  # the paper's hidden layer, with a fusion or without
+    for each in (network, fused):  # the paper's hidden layer, with a fusion or without
+        assert each.identity_branch is not None
+        assert each.identity_branch.hidden.out_features == 512
+
+
+@pytest.mark.parametrize("size", [16, 17, 31, 33, 65, 112, 113])
+def test_trunks_take_faces_of_their_size_whether_it_can_be_halved_or_not(size: int) -> None:
+    for variant in ("residual-quarter", "iresnet-18-quarter"):
+        trunk = build(variant=variant, arm="identity-only", size=size).trunk.eval()
+        assert trunk(torch.zeros((1, 3, size, size))).shape == (1, 512)
+
+
+def test_a_residual_network_grows_a_fusion_and_is_handed_out_halved(tmp_path: Path) -> None:
+    plain, fused = (
+        build(
+            variant="residual-quarter",
+            predicted=PREDICTED,
+            fused=FUSED,
+            fusion=fusion,
+            embedding_size=32,
+            size=48,
+            seed=seed,
+        )
+        for seed, fusion in enumerate(("none", "kronecker-tanh"))
+    )
+    plain.save_pretrained(tmp_path / "plain")
+    grow_fusion(fused, tmp_path / "plain")
+    faces = torch.randint(0, 256, (4, 48, 48, 3), dtype=torch.uint8)
+    before, after = plain.eval().predict(faces).embeddings, fused.eval().predict(faces).embeddings
+    assert before is not None
+    assert after is not None
+    torch.testing.assert_close(after, before)
+    fused.save_pretrained(tmp_path / "half", half=True)
+    halved = Network.from_pretrained(tmp_path / "half").eval().predict(faces).embeddings
+    assert halved is not None
+    torch.testing.assert_close(halved, before, atol=5e-3, rtol=0)
+    other = build(variant="residual-quarter", predicted=PREDICTED, fused=FUSED, fusion="none", size=64)
+    with pytest.raises(CheckpointError, match="is of size 48, and such a trunk works at no other"):
+        take_over(other, tmp_path / "plain", ("trunk",))
+    bare, grown = (
+        build(variant="iresnet-18-quarter", predicted=PREDICTED, fused=FUSED, fusion=fusion, embedding_size=32, size=48)
+        for fusion in ("none", "kronecker-tanh")
+    )
+    bare.save_pretrained(tmp_path / "bare")
+    with pytest.raises(CheckpointError, match="no hidden layer between face vector and embedding"):
+        grow_fusion(grown, tmp_path / "bare")
+
+
+def test_a_residual_trunk_is_no_published_network(tmp_path: Path) -> None:
+    trunk = build(variant="residual-quarter", arm="identity-only", size=112).trunk
+    torch.save(trunk.state_dict(), tmp_path / "mine.pt")
+    with pytest.raises(CheckpointError, match=r"choose from iresnet-18, iresnet-18-quarter, iresnet-50, iresnet-100$"):
+        load_published(tmp_path / "mine.pt", "insightface")
 
 
 @pytest.mark.parametrize(("family", "variant"), LISTED)

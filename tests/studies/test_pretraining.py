@@ -351,6 +351,8 @@ def test_directions_in_which_renderings_differ_little_are_raised_if_told(tmp_pat
     assert plain[0]["teacher_loss"] != pytest.approx(history[0]["teacher_loss"], rel=1e-3)
     with pytest.raises(ConfigError, match="levelled: there is nothing that a teacher says"):
         replace(RECIPE, levelled=0.2).check()
+    with pytest.raises(ConfigError, match=r"levelled is 0\.6: it must lie between 0 and 0.5"):
+        replace(raised, levelled=0.6).check()
 
 
 def test_calibrated_probabilities_do_not_outlive_their_weights(whole: Path, tmp_path: Path) -> None:

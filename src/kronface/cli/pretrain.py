@@ -100,7 +100,7 @@ def pretrain(
         face_dropout: probability that an entry of the face vector is withheld from the identity branch.
         averaged: whether the teacher says of each face what it says of the person's faces on average.
         levelled: how far the directions in which the teacher's embeddings of renderings differ little are raised in
-            what is learned, from 0 to 1.
+            what is learned, from 0 to 0.5.
         mixed: share of a batch that are faces between people, altered, of whom the teacher alone speaks.
         mixtures: how many of those are made, as a multiple of the faces that are drawn.
         altered: probability that another face is seen in other light, by another camera.

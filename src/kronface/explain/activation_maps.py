@@ -3,9 +3,9 @@
 The paper does not say how it made them. With global average pooling and one linear layer, a class activation map is
 Σₖ wₖ·Aₖ (Zhou et al. 2016); the attribute branch has a hidden layer in between, and there are two ways on:
 
-- `gradient_maps`: the weights are the gradients ∂f/∂uₖ, which for one linear layer are wₖ. With global average pooling
-  this is Grad-CAM before its ReLU (Selvaraju et al. 2017), up to the number of positions; with a layer over all
-  positions in its place, as IResNets have, each position has gradients of its own (HiResCAM: Draelos & Carin 2020).
+- `gradient_maps`: the weights are each position's gradients ∂f/∂Aₖ. With global average pooling they are the same
+  everywhere, and for one linear layer wₖ: this is Grad-CAM before its ReLU (Selvaraju et al. 2017), up to the number of
+  positions. With a layer over all positions in its place, as IResNets have, it is HiResCAM (Draelos & Carin 2020).
 - `position_maps`: the branch is applied at each position of the last map as if that were the face vector, which needs
   global average pooling.
 
@@ -36,13 +36,15 @@ def gradient_maps(network: Network, images: Tensor, attributes: Sequence[str]) -
         attributes: T names of predicted ones.
 
     Returns:
-        (N, T, H // 16, W // 16) float32. Where the branch is linear around A, the mean over positions is what the
-        attribute's logit changes by when A grows by itself.
+        (N, T, H // 16, W // 16) float32, rounded up without pooling. Where the branch is linear around A, the mean
+        over positions is what the attribute's logit changes by when A grows by itself.
 
     Raises:
-        ConfigError: the network does not predict an attribute.
+        ConfigError: the network does not predict an attribute, or its trunk does not pool and takes another size.
     """
     branch = _branch(network, attributes)
+    if not network.trunk.pools and images.shape[2:] != (network.size, network.size):
+        raise ConfigError(f"the images are {images.shape[2]}x{images.shape[3]}: this trunk takes {network.size} alone")
     with torch.no_grad():
         feature_map = network.trunk.forward_map(images).float()
     with torch.enable_grad():

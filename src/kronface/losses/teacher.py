@@ -5,18 +5,18 @@ from torch import Tensor
 from torch.nn import functional
 
 FLOOR = 0.2
-"""Directions whose variance is a smaller share than this of the mean one are not taken for more: they are noise."""
+"""Smaller variances are raised to this share of the mean one, so that noise is not magnified."""
 
 
 def levelling(taught: Tensor, power: float) -> Tensor:
     """A teacher's embeddings (N, D) -> a symmetric matrix (D, D) that makes their axes more alike in length.
 
-    Renderings differ most in a few of a teacher's directions, photographs about as much in all of them; what counts
-    there would hardly count in a loss on renderings.
+    Renderings differ most in a few of a teacher's directions; photographs need not, and what counts there would hardly
+    count in a loss on renderings.
 
     Args:
         taught: embeddings of a sample.
-        power: of each axis's variance, by which it is divided: 0 changes nothing, 0.5 would whiten.
+        power: of each axis's variance, by which it is divided, 0 to 0.5: 0 changes nothing, 0.5 whitens.
     """
     spread, axes = torch.linalg.eigh(torch.cov(taught.double().T))
     spread = spread.clamp(min=FLOOR * spread.mean())

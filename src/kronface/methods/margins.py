@@ -7,7 +7,7 @@ from kronface.methods.interface import Faces, Floats, Pixels, cosines
 from kronface.methods.learning import Budget
 from kronface.methods.network_method import embed, margin_loss, number, train
 from kronface.network.network import Network
-from kronface.network.variants import build
+from kronface.network.variants import VARIANTS, build
 
 NAMES = {"arcface": "ArcFace", "cosface": "CosFace", "adaface": "AdaFace"}
 
@@ -36,7 +36,7 @@ class MarginNetwork:
         fused: Sequence[str] = (),
         fusion: str = "none",
     ) -> None:
-        reduced = ", compact" if size < 112 or variant.endswith("-quarter") else ""
+        reduced = ", compact" if size < 112 or VARIANTS[variant].compact or VARIANTS[variant].width < 64 else ""
         with_attributes = f" + {fusion} fusion" if fusion != "none" else " + attributes" if predicted else ""
         self.name = f"{NAMES[margin]}{with_attributes} ({variant}{reduced})"
         self._margin, self._budget, self._variant, self._size = margin, budget, variant, size

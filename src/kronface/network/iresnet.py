@@ -58,8 +58,8 @@ class IResNet(nn.Module):
         pooled: of `Block`.
         scaled: whether the last batch normalisation has learned scales and shifts; AdaFace's has none.
         dropout: before the last layer, in training alone.
-        compact: the first convolution is 4x4 of stride 2, the first stage has none, and ReLU stands for PReLU: at the
-            same width it trains more than twice as fast on a processor. No published weights fit.
+        compact: the first convolution is 4x4 of stride 2, the first stage has none, and ReLU stands for PReLU:
+            maps of full size and PReLU's gradient cost most on a processor. No published weights fit.
 
     Shape:
         images (N, 3, size, size) float -> face vectors u (N, output_size).
@@ -104,7 +104,8 @@ class IResNet(nn.Module):
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.bn2 = nn.BatchNorm2d(widths[-1])
         self.dropout = nn.Dropout(dropout)
-        self.side = -(-size // 2**STAGES)
+        first = size // 2 if compact else -(-size // 2)
+        self.side = -(-first // 2 ** (STAGES - 1))
         self.fc = nn.Linear(widths[-1] * self.side**2, output_size)
         self.features = nn.BatchNorm1d(output_size, affine=scaled)
         self.output_size = output_size

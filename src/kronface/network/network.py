@@ -26,7 +26,7 @@ class Output(NamedTuple):
     """What one forward pass computes; None where the network has no such branch."""
 
     face: Tensor
-    """u (N, 8·width)."""
+    """u (N, U), of the trunk's `output_size`."""
     attribute_logits: Tensor | None
     """v (N, T · logits per attribute)."""
     hidden: Tensor | None
@@ -110,12 +110,12 @@ class Network(nn.Module):
         return ((images.float() - self.mean) / self.std).permute(0, 3, 1, 2)
 
     def forward_trunk(self, images: Tensor) -> Tensor:
-        """Preprocessed images (N, 3, H, W) -> u (N, 8·width)."""
+        """Preprocessed images (N, 3, H, W) -> u (N, U)."""
         out: Tensor = self.trunk(images)
         return out
 
     def forward_attributes(self, face: Tensor) -> Tensor | None:
-        """U (N, 8·width) -> v (N, T · logits per attribute), or None without an attribute branch."""
+        """u (N, U) -> v (N, T · logits per attribute), or None without an attribute branch."""
         if self.attribute_branch is None:
             return None
         out: Tensor = self.attribute_branch(face)
@@ -125,7 +125,7 @@ class Network(nn.Module):
         """u, v -> the fused vector; u itself where the network has no fusion.
 
         Args:
-            face: u (N, 8·width).
+            face: u (N, U).
             attribute_logits: v (N, T · logits per attribute).
             given: (N, F · logits per attribute) what enters in place of the fused attributes' logits.
         """

@@ -58,9 +58,9 @@ def check_parts(names: Sequence[str], option: str) -> None:
 def take_over(network: Network, folder: Path, names: Sequence[str]) -> TakenOver:
     """Copies parts of a checkpoint into the network, which is changed in place, or not at all.
 
-    The trunk brings the mean and deviation of its preprocessing along; it works at any size. The fusion has no weights:
-    taking it over means that it is the same one, over the same fused attributes. Of the identity branch everything is
-    taken but the class layer.
+    The trunk brings the mean and deviation of its preprocessing along; one that pools works at any size. The fusion has
+    no weights: taking it over means that it is the same one, over the same fused attributes. Of the identity branch
+    everything is taken but the class layer.
 
     Args:
         network: built already.
@@ -85,6 +85,10 @@ def take_over(network: Network, folder: Path, names: Sequence[str]) -> TakenOver
         if name not in theirs:
             raise CheckpointError(f"{folder} has no {name}: it is of the arm {(source.architecture or {}).get('arm')}")
     _check_meaning(network, source, names, folder)
+    if not network.trunk.pools and network.size != source.size:
+        raise CheckpointError(
+            f"{folder} is of size {source.size}, and such a trunk works at no other: choose that size"
+        )
     weights = {name: _weights(theirs[name], name) for name in names}
     for name in names:
         check_shapes(_weights(own[name], name), weights[name], folder)
@@ -124,6 +128,10 @@ def grow_fusion(network: Network, folder: Path) -> TakenOver:
         raise CheckpointError(f"{folder} is no network of the fusion none with an identity branch")
     weights = _weights(source.identity_branch, "identity_branch")
     key, count = "identity_branch.hidden.weight", 1 + len(network.fused)
+    if key not in weights:
+        raise CheckpointError(
+            f"{folder} has no hidden layer between face vector and embedding, which a fusion grows on"
+        )
     narrow = weights[key]
     wide = narrow.new_zeros((*narrow.shape, count))
     wide[:, :, 0] = narrow

@@ -33,9 +33,12 @@ def load_published(path: Path, family: str) -> Network:
         CheckpointError: the file cannot be read, holds other things than tensors, or another network's.
     """
     found = FAMILIES[family](_tensors(path), path)
-    for variant, shape in VARIANTS.items():
-        if not shape.blocks or shape.pooled != (family == "adaface"):
-            continue
+    variants = [
+        name
+        for name, shape in VARIANTS.items()
+        if shape.blocks and not shape.compact and shape.pooled == (family == "adaface")
+    ]
+    for variant in variants:
         network = build(variant=variant, arm="identity-only", size=SIZE)
         own = network.trunk.state_dict()
         if (
@@ -47,10 +50,7 @@ def load_published(path: Path, family: str) -> Network:
             check_shapes(own, weights, path)
             network.trunk.load_state_dict(weights)
             return network.eval()
-    known = ", ".join(
-        name for name, shape in VARIANTS.items() if shape.blocks and shape.pooled == (family == "adaface")
-    )
-    raise CheckpointError(f"{path} holds no network of {family} that is known here: choose from {known}")
+    raise CheckpointError(f"{path} holds no network of {family} that is known here: choose from {', '.join(variants)}")
 
 
 def _counters(own: Mapping[str, Tensor]) -> set[str]:

@@ -116,7 +116,7 @@ def build(
     if logits_per_attribute not in (1, 2):
         raise ConfigError(f"logits_per_attribute is {logits_per_attribute}: choose 1 or 2")
     if size < 16:
-        raise ConfigError(f"size is {size}: four max-pools need at least 16 pixels")
+        raise ConfigError(f"size is {size}: the trunk halves it four times, which needs at least 16 pixels")
     if size > LARGEST_SIZE:
         raise ConfigError(f"size is {size}: faces are aligned at up to {LARGEST_SIZE} pixels")
     if embedding_size is not None and embedding_size < 1:
@@ -212,7 +212,7 @@ def initialise(network: nn.Module, seed: int) -> None:
     Each layer's generator is seeded by `seed` and the layer's name alone, never by what was drawn before it.
     """
     for name, module in network.named_modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.PReLU):
             module.reset_parameters()
         if not isinstance(module, nn.Conv2d | nn.Linear):
             continue

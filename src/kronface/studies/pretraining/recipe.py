@@ -72,8 +72,8 @@ class PretrainingRecipe:
     """Whether the teacher says of each face what it says of the person's faces on average: spectacles, poses and
     expressions, which change it, are none of the person."""
     levelled: float = 0.0
-    """How far the directions in which the teacher's embeddings of renderings differ little are raised in what is
-    learned (`losses.teacher.levelling`)."""
+    """How far the directions in which the teacher's embeddings of held-out renderings, one by one, differ little are
+    raised in what is learned, up to 0.5 (`losses.teacher.levelling`)."""
     mixed: float = 0.0
     """Share of a batch that are faces between people, of whom the teacher alone speaks (`mixing.mixture`)."""
     mixtures: int = 1
@@ -124,7 +124,6 @@ class PretrainingRecipe:
             "mixed_styles",
             "attribute_errors",
             "face_dropout",
-            "levelled",
             "mixed",
             "altered",
             "redrawn_people",
@@ -132,6 +131,8 @@ class PretrainingRecipe:
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must lie between 0 and 1")
+        if not 0 <= self.levelled <= 0.5:
+            raise ConfigError(f"levelled is {self.levelled}: it must lie between 0 and 0.5, which whitens")
         for name in ("head_start", "weight_decay", "teacher_weight", "identity_weight", "attribute_weight", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be at least 0")
