@@ -110,7 +110,8 @@ def test_without_pooling_each_position_has_its_own_gradients() -> None:
     feature_map = network.trunk.forward_map(images)
 
     def logits(kept: Tensor) -> Tensor:
-        return branch(network.trunk.forward_pool(kept))
+        out: Tensor = branch(network.trunk.forward_pool(kept))
+        return out
 
     nothing = logits(torch.zeros_like(feature_map))
     for row, column in ((0, 0), (1, 2)):
