@@ -355,6 +355,13 @@ def test_directions_in_which_renderings_differ_little_are_raised_if_told(tmp_pat
         replace(raised, levelled=0.6).check()
 
 
+def test_styles_are_mixed_after_max_pools_alone_and_nothing_is_drawn_before_that_is_said(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, variant="residual-quarter", mixed_styles=0.5)
+    with pytest.raises(ConfigError, match="residual-quarter has no max-pools"):
+        pretrain(tmp_path / "out", recipe, card=ModelCard())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_calibrated_probabilities_do_not_outlive_their_weights(whole: Path, tmp_path: Path) -> None:
     network = Network.from_pretrained(whole / LAST)
     assert network.attribute_branch is not None

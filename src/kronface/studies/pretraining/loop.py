@@ -121,6 +121,9 @@ class _Trainer:
     ) -> None:
         self.out, self.recipe, self.device, self.precision, self.card = out, recipe, device, precision, card
         self.network = recipe.network().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.pools = [layer for layer in self.network.trunk.modules() if isinstance(layer, nn.MaxPool2d)][:2]
+        if recipe.mixed_styles and not self.pools:
+            raise ConfigError(f"mixed_styles: {recipe.variant} has no max-pools, after which styles are mixed")
         size = recipe.embedding_size
         generator = torch.Generator().manual_seed(recipe.seed)
         centres = torch.randn((recipe.window * recipe.people, size), generator=generator)
@@ -189,11 +192,8 @@ class _Trainer:
         self.network.train()
         sums: dict[str, float] = {}
         start, before = time.perf_counter(), self.passes
-        pools = [layer for layer in self.network.trunk.modules() if isinstance(layer, nn.MaxPool2d)][:2]
-        if recipe.mixed_styles and not pools:
-            raise ConfigError(f"mixed_styles: {recipe.variant} has no max-pools, after which styles are mixed")
         drawn = np.random.default_rng([recipe.seed, self.done, 5])
-        with ThreadPoolExecutor(1) as thread, mixed_styles(pools, recipe.mixed_styles, drawn):
+        with ThreadPoolExecutor(1) as thread, mixed_styles(self.pools, recipe.mixed_styles, drawn):
             for batch in self._batches(window, thread):
                 share = self.passes / self.total
                 for group in self.optimizer.param_groups:
