@@ -1,7 +1,7 @@
 """Speed of a training step against the machine's own ceiling, a bare matrix product, in the same run.
 
-Prints and writes `benchmarks/results/training.json`: images per second of the quarter network at 64x64 in fp32 and
-in bf16 autocast, the multiply-adds that this is, and its share of what `torch.mm` reaches on the same threads.
+Prints and writes `benchmarks/results/training.json`: images per second of small networks at 64x64 in fp32 and in bf16
+autocast, the multiply-adds of an image, and the share of what `torch.mm` reaches on the same threads.
 """
 
 import time
@@ -17,6 +17,8 @@ from kronface.losses.identity import identity_loss
 from kronface.network.variants import build
 
 BATCH, SIZE, PEOPLE, STEPS, REPEATS = 64, 64, 400, 4, 3
+VARIANTS = ("vgg19-quarter", "compact", "residual-quarter", "iresnet-18-quarter", "residual-half")
+"""`iresnet-18-quarter` has the channels of `residual-quarter`."""
 RESULT = Path(__file__).parent / "results" / "training.json"
 
 
@@ -32,9 +34,9 @@ def product_rate(dtype: torch.dtype) -> float:
     return best
 
 
-def step_rate(autocast: bool) -> tuple[float, float]:
+def step_rate(variant: str, *, autocast: bool) -> tuple[float, float]:
     """Images per second of training steps (median of repeats), and multiply-adds of one image's forward pass."""
-    network = build(variant="vgg19-quarter", predicted=PREDICTED, fused=FUSED, identities=PEOPLE, size=SIZE).to(
+    network = build(variant=variant, predicted=PREDICTED, fused=FUSED, identities=PEOPLE, size=SIZE).to(
         memory_format=torch.channels_last
     )  # type: ignore[call-overload]
     macs = 0.0
@@ -80,15 +82,18 @@ def main() -> None:
     """Measures, prints and writes."""
     figures: dict[str, object] = {"processor": processor_name(), "threads": torch.get_num_threads()}
     for name, autocast, dtype in (("fp32", False, torch.float32), ("bf16", True, torch.bfloat16)):
-        rate, forward = step_rate(autocast)
         ceiling = product_rate(dtype)
-        # A training step costs about three forward passes.
-        figures[name] = {
-            "images_per_second": round(rate, 1),
-            "share_of_matrix_product": round(3 * forward * rate / ceiling, 3),
-            "matrix_product_gflops": round(2 * ceiling / 1e9, 1),
-        }
-        print(name, figures[name])
+        found: dict[str, object] = {"matrix_product_gflops": round(2 * ceiling / 1e9, 1)}
+        for variant in VARIANTS:
+            rate, forward = step_rate(variant, autocast=autocast)
+            # A training step costs about three forward passes.
+            found[variant] = {
+                "images_per_second": round(rate, 1),
+                "million_multiply_adds": round(forward / 1e6, 1),
+                "share_of_matrix_product": round(3 * forward * rate / ceiling, 3),
+            }
+            print(name, variant, found[variant])
+        figures[name] = found
     write_json(RESULT, figures)
 
 

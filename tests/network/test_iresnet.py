@@ -21,7 +21,7 @@ from kronface.network.imagenet import load_imagenet
 from kronface.network.network import Network
 from kronface.network.parts import grow_fusion, take_over
 from kronface.network.published import FAMILIES, load_published
-from kronface.network.variants import MARGINS, VARIANTS, build
+from kronface.network.variants import MARGINS, VARIANTS, build, initialise
 from kronface.runtime.load import load_embedder
 from kronface.training.module import TrainingModule
 
@@ -106,6 +106,17 @@ def test_a_residual_network_grows_a_fusion_and_is_handed_out_halved(tmp_path: Pa
     bare.save_pretrained(tmp_path / "bare")
     with pytest.raises(CheckpointError, match="no hidden layer between face vector and embedding"):
         grow_fusion(grown, tmp_path / "bare")
+
+
+def test_weights_that_are_drawn_anew_keep_no_slope_of_a_prelu() -> None:
+    trunk = build(variant="iresnet-18-quarter", arm="identity-only", size=32).trunk
+    slopes = [module.weight for module in trunk.modules() if isinstance(module, torch.nn.PReLU)]
+    with torch.no_grad():
+        for slope in slopes:
+            slope.fill_(0.7)
+    initialise(trunk, 1)
+    assert len(slopes) == 9
+    assert all(bool((slope == 0.25).all()) for slope in slopes)
 
 
 def test_a_residual_trunk_is_no_published_network(tmp_path: Path) -> None:
