@@ -58,8 +58,8 @@ class IResNet(nn.Module):
         pooled: of `Block`.
         scaled: whether the last batch normalisation has learned scales and shifts; AdaFace's has none.
         dropout: before the last layer, in training alone.
-        compact: the first convolution, 4x4, has the stride of 2 that is the first stage's otherwise, and ReLU stands for
-            PReLU: maps of full size and PReLU's gradient cost most on a processor (`benchmarks/training.py`). No
+        compact: the first convolution, 4x4, has the stride of 2 that is the first stage's otherwise, and ReLU stands
+            for PReLU: maps of full size and PReLU's gradient cost most on a processor (`benchmarks/training.py`). No
             published weights fit.
 
     Shape:
