@@ -57,7 +57,10 @@ def _rendering() -> "Rendering":
 def pictures(
     part: str, number: int, seed: int, size: int, framings: Sequence[str] = tuple(FRAMINGS)
 ) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.bool_]]]:
-    """One aligned face, and one whole picture in which the face is about as large; each with the part's region."""
+    """One aligned face, and one whole picture in which the face is about as large; each with the part's region.
+
+    Those of some framings alone are the same pictures.
+    """
     import cv2
 
     from kronface.synth.head import load_head
@@ -65,8 +68,9 @@ def pictures(
     from kronface.synth.picture import take_picture
 
     person = make_person(load_head(), number, seed, _rendering())
-    for image, framing in enumerate(framings):
-        kind = FRAMINGS[framing]
+    for image, (framing, kind) in enumerate(FRAMINGS.items()):
+        if framing not in framings:
+            continue
         picture = take_picture(
             seed, number, image, framing=kind, person=person, rendering=_rendering(), size=size, masks=True
         )

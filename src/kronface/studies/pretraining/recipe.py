@@ -142,10 +142,9 @@ class PretrainingRecipe:
             raise ConfigError(f"mixed is {self.mixed}: a batch must hold people too")
         if self.mixed and self.teacher == "none":
             raise ConfigError("mixed: only a teacher knows what a face between people is: choose --teacher")
-        if self.averaged and self.teacher == "none":
-            raise ConfigError("averaged: there is nothing that a teacher says: choose --teacher")
-        if self.levelled and self.teacher == "none":
-            raise ConfigError("levelled: there is nothing that a teacher says: choose --teacher")
+        for name in ("averaged", "levelled"):
+            if getattr(self, name) and self.teacher == "none":
+                raise ConfigError(f"{name}: there is nothing that a teacher says: choose --teacher")
         self.shards().rendering()
         if self.people < 2 or self.images < 2:
             raise ConfigError("people and images must be at least 2: identities are told apart, each by several faces")
